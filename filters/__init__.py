@@ -1,0 +1,1 @@
+"""What we think of a record: extractors, edits, signals, rules, deduplication. Nothing here knows Beam."""

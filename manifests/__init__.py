@@ -1,0 +1,1 @@
+"""What the data is: records, store, plan, runs, shards, ledger, manifest, verification. Nothing here knows Beam."""
