@@ -63,7 +63,7 @@ STAGED_DOCUMENT = pa.schema(
     [
         ("key", KEY),
         *PROVENANCE,
-        ("unit", pa.int32()),  # index in the plan
+        ("unit", pa.uint64()),  # Unit.key: names the unit in every plan
         ("ordinal", pa.int64()),
         ("title", pa.string()),
         ("text", pa.string()),
@@ -78,7 +78,7 @@ QUARANTINED = pa.schema(
     [
         ("uri", pa.string()),
         ("source", pa.string()),
-        ("unit", pa.int32()),
+        ("unit", pa.uint64()),
         ("ordinal", pa.int64()),
         ("offset", pa.int64()),
         ("reason", pa.string()),  # manifests.reasons.Quarantine
@@ -114,7 +114,7 @@ def dropped_schema(signals: pa.Schema) -> pa.Schema:
     return pa.schema(
         [
             *PROVENANCE,
-            ("unit", pa.int32()),
+            ("unit", pa.uint64()),
             ("ordinal", pa.int64()),
             ("verdict", pa.string()),  # dropped | merged | refused
             ("reason", pa.string()),  # the first rule that objects, or the deduplication rule

@@ -1,0 +1,151 @@
+"""Everything that is measured about a batch of raw records, in one go: what the guarded child of the text job runs.
+
+One parse gives the documents, one segmentation serves every signal and every signature. Nothing is dropped here.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from filters import c4, extract, fineweb, gopher, language, lines, minhash, segmentation, views
+from filters.guard_child import WHOLE_BATCH
+from manifests.keys import keys_of, record_ids
+from manifests.limits import Limits
+from manifests.records import ID, KEY
+
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What staged rows depend on, besides the raw bytes and the versions of the parts."""
+
+    limits: dict[str, Any] = field(default_factory=lambda: asdict(Limits()))
+    edits: tuple[str, ...] = ("c4_lines_v1",)
+    refuse: tuple[str, ...] = ("noai", "noindex")
+    near: dict[str, int] | None = field(default_factory=lambda: {"bands": 14, "rows": 8, "ngram": 5})
+
+
+def versions() -> dict[str, Any]:
+    """Return the version of every part that a staged row depends on; it is part of each stage key."""
+    return {
+        "annotate": VERSION,
+        "extract": extract.VERSION,
+        "segmentation": segmentation.SEGMENTATION_VERSION,
+        "language_model": language.MODEL_SHA256,
+        "gopher": gopher.VERSION,
+        "c4": c4.VERSION,
+        "fineweb": fineweb.VERSION,
+        "minhash": minhash.MINHASH_VERSION,
+    }
+
+
+def factory(config: Mapping[str, Any]) -> Callable[[pa.RecordBatch, Callable[[int], None]], dict[str, pa.RecordBatch]]:
+    """Return the worker of a guarded child; `config` is `asdict(Settings)`."""
+    settings = Settings(**config)
+
+    def work(raw: pa.RecordBatch, progress: Callable[[int], None]) -> dict[str, pa.RecordBatch]:
+        return annotate(raw, settings, progress)
+
+    return work
+
+
+def annotate(raw: pa.RecordBatch, settings: Settings, progress: Callable[[int], None]) -> dict[str, pa.RecordBatch]:
+    """Return the staged batches of RAW records: documents, signals, bands, quarantined, refused, skipped.
+
+    documents and signals have one row a document, in the order of `raw`; bands have one row a band.
+    """
+    extracted = extract.extract(raw, Limits(**settings.limits), progress, refuse=settings.refuse)
+    progress(WHOLE_BATCH)
+    documents = extracted.documents
+    text = documents["text"]
+    words, text_lines = segmentation.segment(text), lines.split_lines(text)
+    kept, c4_signals = c4.c4_edit(text, words, text_lines)
+    if "c4_lines_v1" not in settings.edits:
+        kept = np.ones_like(kept)
+    view = views.keep_lines(text, text_lines.doc_offsets, kept)
+    columns = _columns(documents, view)
+    measured = [
+        _view_signals(text, view, words),
+        gopher.quality_signals(text, words, text_lines),
+        gopher.repetition_signals(text, words, text_lines),
+        c4_signals,
+        fineweb.fineweb_signals(text, words, text_lines, kept),
+    ]
+    signals = _signals(columns, measured)
+    return {
+        "documents": pa.RecordBatch.from_pydict(columns),
+        "signals": signals,
+        "bands": _bands(words, view, text, signals, settings),
+        "quarantined": extracted.quarantined,
+        "refused": extracted.refused,
+        "skipped": extracted.skipped,
+    }
+
+
+def _columns(documents: pa.RecordBatch, view: pa.ListArray) -> dict[str, pa.Array]:
+    ids = record_ids(documents["uri"].to_pylist(), documents["digest"].to_pylist())
+    code, score = language.identify(documents["text"])
+    own = {name: documents[name] for name in documents.schema.names if name != "row"}
+    return {
+        "key": pa.array(keys_of(ids), KEY),
+        "id": ids,
+        **own,
+        "language": code,
+        "language_score": pa.array(score, pa.float32()),
+        "kept": view,
+        "row": documents["row"],
+    }
+
+
+def _view_signals(text: pa.StringArray, view: pa.ListArray, words: segmentation.Segmentation) -> pa.RecordBatch:
+    """Digest, bytes and words of what a shard would hold: they decide exact duplicates and who stays."""
+    left = views.apply_view(text, view)
+    inside = views.items_in_view(text, view, words.doc_offsets, words.starts)
+    counts = np.add.reduceat(np.append(inside, 0).astype(np.int64), words.doc_offsets[:-1]) if len(text) else inside
+    counts = np.where(np.diff(words.doc_offsets) > 0, counts, 0)
+    digests = [hashlib.sha256(value.as_buffer()).digest()[:16] for value in left]
+    return pa.RecordBatch.from_pydict(
+        {
+            "view_digest": pa.array(digests, ID),
+            "view_bytes": pa.array(_lengths(left), pa.int64()),
+            "view_word_count": pa.array(counts, pa.int64()),
+        }
+    )
+
+
+def _lengths(text: pa.StringArray) -> npt.NDArray[np.int32]:
+    lengths: npt.NDArray[np.int32] = np.diff(np.frombuffer(text.buffers()[1], np.int32)[: len(text) + 1])
+    return lengths
+
+
+def _signals(columns: Mapping[str, pa.Array], measured: list[pa.RecordBatch]) -> pa.RecordBatch:
+    named = {name: columns[name] for name in ("key", "id", "language", "language_score", "row")}
+    for batch in measured:
+        named.update(zip(batch.schema.names, batch.columns, strict=True))
+    return pa.RecordBatch.from_pydict(named)
+
+
+def _bands(
+    words: segmentation.Segmentation, view: pa.ListArray, text: pa.StringArray, signals: pa.RecordBatch, settings: Settings
+) -> pa.RecordBatch:
+    """One row for each band of each document, and one for its text digest: equal keys are candidates."""
+    ids = signals["id"]
+    exact = keys_of(signals["view_digest"])
+    keys, owners = [exact], [np.arange(len(ids))]
+    if settings.near is not None:
+        hashing = minhash.MinHash(**settings.near)
+        inside = views.items_in_view(text, view, words.doc_offsets, words.starts)
+        banded = minhash.band_keys(minhash.signatures(words, inside, hashing), hashing)
+        has_words = np.flatnonzero(signals["view_word_count"].to_numpy() > 0)
+        keys.append(banded[has_words].ravel())
+        owners.append(np.repeat(has_words, hashing.bands))
+    return pa.RecordBatch.from_pydict(
+        {"key": pa.array(np.concatenate(keys), KEY), "id": ids.take(pa.array(np.concatenate(owners)))}
+    )
+

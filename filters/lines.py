@@ -1,0 +1,173 @@
+"""The lines of a text and what all line signals need of them, measured once."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from filters.line_characters import CLOSER, FLAGS, SPACE, TERMINAL
+from filters.native import decode_utf8, kernel, mix64, string_buffers
+
+VERSION = 1
+
+_NEWLINE = 10
+_K = np.uint64(0x9FB21C651E98DF25)
+
+
+@dataclass(frozen=True)
+class Lines:
+    """The lines of a batch of texts, in order: one more than the text has newlines, also for an empty text.
+
+    starts, ends  int32[n]   byte offsets in the batch's value buffer, white space at both ends left out; a blank
+                             line has starts == ends
+    doc_offsets   int64[len(text) + 1]   lines of text i: [doc_offsets[i], doc_offsets[i + 1])
+    chars         int32[n]   code points of [starts, ends)
+    hashes        uint64[n]  of the bytes [starts, ends)
+    terminal      uint8[n]   1 where the line ends a sentence: a Sentence_Terminal character, with nothing but
+                             closing quotes, brackets and citations like [12] after it
+    """
+
+    starts: npt.NDArray[np.int32]
+    ends: npt.NDArray[np.int32]
+    doc_offsets: npt.NDArray[np.int64]
+    chars: npt.NDArray[np.int32]
+    hashes: npt.NDArray[np.uint64]
+    terminal: npt.NDArray[np.uint8]
+
+
+def split_lines(text: pa.StringArray) -> Lines:
+    """Return the lines of every text; the separator is U+000A alone, white space is that of `str.strip()`."""
+    body, offsets = string_buffers(text)
+    doc_offsets = np.zeros(len(text) + 1, np.int64)
+    count = _count_lines(body, offsets, doc_offsets)
+    lines = Lines(
+        np.zeros(count, np.int32),
+        np.zeros(count, np.int32),
+        doc_offsets,
+        np.zeros(count, np.int32),
+        np.zeros(count, np.uint64),
+        np.zeros(count, np.uint8),
+    )
+    _cut(body, offsets, FLAGS, lines.starts, lines.ends)
+    _measure(body, lines.starts, lines.ends, FLAGS, (lines.chars, lines.hashes, lines.terminal))
+    return lines
+
+
+@kernel
+def _count_lines(body: Any, offsets: Any, doc_offsets: Any) -> int:
+    for doc in range(len(offsets) - 1):
+        newlines = 0
+        for i in range(offsets[doc], offsets[doc + 1]):
+            newlines += body[i] == _NEWLINE
+        doc_offsets[doc + 1] = doc_offsets[doc] + newlines + 1
+    return int(doc_offsets[-1])
+
+
+@kernel
+def _previous(body: Any, i: int, start: int) -> int:
+    """Return where the character before body[i] starts."""
+    i -= 1
+    while i > start and body[i] & 0xC0 == 0x80:
+        i -= 1
+    return i
+
+
+@kernel
+def _flags_at(body: Any, i: int, flags: Any) -> tuple[int, int]:
+    point, size = decode_utf8(body, i)
+    return (int(flags[point]) if point < len(flags) else 0), size
+
+
+@kernel
+def _strip(body: Any, start: int, end: int, flags: Any) -> tuple[int, int]:
+    while start < end:
+        of, size = _flags_at(body, start, flags)
+        if not of & SPACE:
+            break
+        start += size
+    while end > start:
+        last = _previous(body, end, start)
+        if not _flags_at(body, last, flags)[0] & SPACE:
+            break
+        end = last
+    return start, end
+
+
+@kernel
+def _cut(body: Any, offsets: Any, flags: Any, starts: Any, ends: Any) -> None:
+    line = 0
+    for doc in range(len(offsets) - 1):
+        start = offsets[doc]
+        for i in range(offsets[doc], offsets[doc + 1]):
+            if body[i] == _NEWLINE:
+                starts[line], ends[line] = _strip(body, start, i, flags)
+                line += 1
+                start = i + 1
+        starts[line], ends[line] = _strip(body, start, offsets[doc + 1], flags)
+        line += 1
+
+
+@kernel
+def _word_at(body: Any, i: int) -> int:
+    """Return the eight bytes from body[i] as a little-endian uint64."""
+    word = np.uint64(0)
+    for k in range(8):
+        word |= np.uint64(body[i + k]) << np.uint64(8 * k)
+    return word
+
+
+@kernel
+def _hash(body: Any, start: int, end: int) -> int:
+    state = np.uint64(end - start) * _K
+    i = start
+    while i + 8 <= end:
+        state = (state ^ _word_at(body, i)) * _K
+        state ^= state >> np.uint64(29)
+        i += 8
+    rest = np.uint64(0)
+    for k in range(i, end):
+        rest = (rest << np.uint64(8)) | np.uint64(body[k])
+    return mix64((state ^ rest) * _K)
+
+
+@kernel
+def _citation_start(body: Any, start: int, end: int) -> int:
+    """Return where a citation `[12]` that ends at `end` starts, or `end`."""
+    if end - start < 3 or body[end - 1] != ord("]"):
+        return end
+    i = end - 2
+    while i > start and ord("0") <= body[i] <= ord("9"):
+        i -= 1
+    return i if body[i] == ord("[") and i < end - 2 else end
+
+
+@kernel
+def _ends_sentence(body: Any, start: int, end: int, flags: Any) -> bool:
+    while end > start:
+        before = _citation_start(body, start, end)
+        if before < end:
+            end = before
+            continue
+        last = _previous(body, end, start)
+        of = _flags_at(body, last, flags)[0]
+        if of & TERMINAL:
+            return True
+        if not of & CLOSER:
+            return False
+        end = last
+    return False
+
+
+@kernel
+def _measure(body: Any, starts: Any, ends: Any, flags: Any, out: Any) -> None:
+    chars, hashes, terminal = out
+    for line in range(len(starts)):
+        start, end = starts[line], ends[line]
+        points = 0
+        for i in range(start, end):
+            points += (body[i] & 0xC0) != 0x80
+        chars[line] = points
+        hashes[line] = _hash(body, start, end)
+        terminal[line] = _ends_sentence(body, start, end, flags)

@@ -1,0 +1,84 @@
+"""The words of texts: one segmentation, made once, which every rule and MinHash share.
+
+Words follow UAX #29 (`word_breaks`), and phrase models where a script has no spaces (`phrase_models`). A word never
+crosses a newline and holds a letter, a digit or an ideograph. The words of a text depend on nothing but the text.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from filters.code_points import CODE_POINTS, code_points, lower_case
+from filters.native import decode_utf8, kernel, mix64, string_buffers
+from filters.phrase_models import cut_runs
+from filters.word_breaks import word_spans
+
+SEGMENTATION_VERSION = "1"  # a change of any word or hash changes it
+
+HOLDS_LETTER, ALL_DIGITS = 1, 2
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """The words of a batch of texts, in order; offsets are absolute in `string_buffers(text)[0]`.
+
+    starts, ends   int32[n]: bytes of a word
+    doc_offsets    int64[len(text) + 1]: the words of text i are doc_offsets[i] to doc_offsets[i + 1]
+    chars          int32[n]: code points of a word, at least 1
+    hashes         uint64[n]: hash of the word's lower-cased code points, uniform
+    flags          uint8[n]: HOLDS_LETTER (a character is Alphabetic), ALL_DIGITS (every one is a decimal digit)
+    """
+
+    starts: Any
+    ends: Any
+    doc_offsets: Any
+    chars: Any
+    hashes: Any
+    flags: Any
+
+
+def segment(text: pa.StringArray) -> Segmentation:
+    """Return the words of every text; a null has none."""
+    data, _ = string_buffers(text)
+    spans = word_spans(text)
+    starts, ends, doc_offsets = spans.starts, spans.ends, spans.doc_offsets
+    if spans.run_bytes:
+        starts, ends, doc_offsets = cut_runs(data, spans)
+    chars, hashes = np.empty(len(starts), np.int32), np.empty(len(starts), np.uint64)
+    flags = np.empty(len(starts), np.uint8)
+    _measure(data, starts, ends, _letters_and_digits(), lower_case(), chars, hashes, flags)
+    return Segmentation(starts, ends, doc_offsets, chars, hashes, flags)
+
+
+@cache
+def _letters_and_digits() -> Any:
+    """Return HOLDS_LETTER | ALL_DIGITS of every code point: uint8[CODE_POINTS]."""
+    table = np.zeros(CODE_POINTS, dtype=np.uint8)
+    table[code_points(r"\p{Alphabetic}")] |= HOLDS_LETTER
+    table[code_points(r"\p{Nd}")] |= ALL_DIGITS
+    table.setflags(write=False)
+    return table
+
+
+@kernel
+def _measure(
+    data: Any, starts: Any, ends: Any, kinds: Any, lower: Any, chars: Any, hashes: Any, flags: Any
+) -> None:
+    for word in range(len(starts)):
+        i, stop = starts[word], ends[word]
+        n, some, every = 0, 0, ALL_DIGITS
+        state = np.uint64(0x9E3779B97F4A7C15)
+        while i < stop:
+            point, width = decode_utf8(data, i)
+            kind = kinds[point]
+            some |= kind
+            every &= kind
+            state = (state ^ np.uint64(lower[point])) * np.uint64(0xD6E8FEB86659FD93)
+            n += 1
+            i += width
+        chars[word] = n
+        hashes[word] = mix64(state)
+        flags[word] = (some & HOLDS_LETTER) | (every & ALL_DIGITS)

@@ -1,0 +1,79 @@
+"""The manifest of a snapshot, and the commit: creating one object.
+
+`OUT/<job>/manifests/v000001.json` is made by exclusive creation, so of two launchers that commit at once one wins
+and the other looks again. The body has no clock, path or host in it: the same input and settings give the same
+bytes, and `digest` (sha256 of the canonical JSON of everything else) is the one figure that two runs compare.
+`CURRENT` is a hint only: the newest snapshot is found by probing from it.
+"""
+
+import json
+from typing import Any
+
+from manifests.keys import canonical_json, digest_of
+from manifests.store import Store
+
+FORMAT = 1
+Manifest = dict[str, Any]
+
+
+def manifest_name(job: str, version: int) -> str:
+    return f"{job}/manifests/v{version:06d}.json"
+
+
+def seal(body: Manifest) -> Manifest:
+    """Return `body` with its format and digest."""
+    body = {"format": FORMAT, **body}
+    body.pop("digest", None)
+    return {**body, "digest": digest_of(body)}
+
+
+def newest_version(store: Store, job: str) -> int:
+    """Return the highest committed version, 0 where there is none; at most one probe past the hint in the usual case."""
+    version = _hint(store, job)
+    while version and store.size(manifest_name(job, version)) is None:
+        version -= 1
+    while store.size(manifest_name(job, version + 1)) is not None:
+        version += 1
+    return version
+
+
+def load_manifest(store: Store, job: str, version: int) -> Manifest:
+    """Return a committed manifest; raises ValueError when its digest is not that of its body."""
+    manifest: Manifest = json.loads(store.read(manifest_name(job, version)))
+    if seal(manifest)["digest"] != manifest.get("digest"):
+        raise ValueError(f"{manifest_name(job, version)}: the body does not have the digest that it states")
+    return manifest
+
+
+def find_snapshot(store: Store, job: str, digest: str) -> int | None:
+    """Return the version whose digest is `digest`, newest first, or None."""
+    for version in range(newest_version(store, job), 0, -1):
+        if load_manifest(store, job, version)["digest"] == digest:
+            return version
+    return None
+
+
+def commit(store: Store, job: str, body: Manifest) -> tuple[int, Manifest]:
+    """Commit a snapshot and return (version, manifest); an equal snapshot that stands already is returned as it is."""
+    manifest = seal(body)
+    data = canonical_json(manifest)
+    while True:
+        if (found := find_snapshot(store, job, manifest["digest"])) is not None:
+            return found, manifest
+        version = newest_version(store, job) + 1
+        if store.put_new(manifest_name(job, version), data):
+            _write_hint(store, job, version)
+            return version, manifest
+
+
+def _hint(store: Store, job: str) -> int:
+    name = f"{job}/CURRENT"
+    if store.size(name) is None:
+        return 0
+    text = store.read(name).strip()
+    return int(text) if text.isdigit() else 0
+
+
+def _write_hint(store: Store, job: str, version: int) -> None:
+    store.delete(f"{job}/CURRENT")
+    store.put_new(f"{job}/CURRENT", str(version).encode())

@@ -1,0 +1,62 @@
+"""The console script `corpusmill`: verbs, errors, exit status. Everything after `--` goes to Beam."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from pipelines.verbs import inspect, report, run, schema, text, tokenizer, verify
+
+VERBS = (run, text, tokenizer, verify, inspect, report, schema)
+
+_EPILOG = """\
+exit status: 0 done, 1 the data failed a check, 2 wrong usage
+
+example:
+  corpusmill text crawl/*.warc.gz --out corpus
+  corpusmill run recipe.yaml --out corpus -- --runner=FlinkRunner --flink_master=localhost:8081
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of all verbs."""
+    top = argparse.ArgumentParser(
+        prog="corpusmill",
+        description="Raw pages in; trainer-ready shards, a tokenizer and an account of every record out.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    subparsers = top.add_subparsers(dest="verb", required=True, metavar="VERB")
+    for verb in VERBS:
+        verb.add_parser(subparsers)
+    return top
+
+
+def split_beam_options(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return (our arguments, Beam's): the first `--` parts them."""
+    if "--" not in arguments:
+        return list(arguments), []
+    at = list(arguments).index("--")
+    return list(arguments[:at]), list(arguments[at + 1 :])
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a verb and return its exit status; what is refused says which record or field, which limit, what to do."""
+    own, beam = split_beam_options(sys.argv[1:] if arguments is None else arguments)
+    chosen = parser().parse_args(own)
+    chosen.beam_options = beam
+    try:
+        status: int = chosen.run(chosen)
+    except KeyboardInterrupt:
+        print("corpusmill: stopped; the same command goes on from what is done", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        print(f"corpusmill: {error}", file=sys.stderr)
+        return 1
+    except (ValueError, RuntimeError) as error:
+        print(f"corpusmill: {error}", file=sys.stderr)
+        return 2 if getattr(error, "is_usage", False) else 1
+    return status

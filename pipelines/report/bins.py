@@ -1,0 +1,26 @@
+"""Bins of the report's histograms: fixed before the first value is seen, so that counts of any two parts add up."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+FRACTIONS: tuple[float, ...] = tuple(i / 100 for i in range(101))
+COUNTS: tuple[float, ...] = (0.0, 1.0, *(float(round(2 ** (i / 2))) for i in range(2, 49)))  # to 16,777,216
+LENGTHS: tuple[float, ...] = tuple(i / 4 for i in range(81))  # mean word lengths, to 20
+
+
+def edges_of(numerator: str, per: str | None) -> tuple[float, ...]:
+    """Return the edges for a rule's signal: fractions, mean lengths or plain counts."""
+    if per is None:
+        return COUNTS
+    return LENGTHS if "word_char" in numerator else FRACTIONS
+
+
+def bin_counts(values: npt.NDArray[np.float64], edges: Sequence[float]) -> npt.NDArray[np.int64]:
+    """Count values (>= edges[0], no NaN) into bins, int64[len(edges)]; see data.Histogram for what is where."""
+    n = len(edges) - 1
+    index = np.searchsorted(np.asarray(edges), values, side="right") - 1
+    index[values == edges[-1]] = n - 1
+    counts: npt.NDArray[np.int64] = np.bincount(np.clip(index, 0, n), minlength=n + 1).astype(np.int64)
+    return counts

@@ -1,0 +1,92 @@
+"""Near-duplicates: how large the clusters are, and what a merged document looked like beside the one that stays."""
+
+import difflib
+import re
+from collections.abc import Sequence
+
+from pipelines.report.charts import cluster_sizes
+from pipelines.report.data import Clusters, NearDuplicate, ReportData
+from pipelines.report.formats import whole
+from pipelines.report.samples import card
+from pipelines.report.tags import Html, foreign, tag
+
+UNITS_SHOWN = 160  # words, or characters of scripts without spaces, in an example
+LEAD_IN = 25  # of them before the first difference
+_UNITS = re.compile(r"[぀-ヿ㐀-鿿฀-๿]|[^\W_぀-ヿ㐀-鿿฀-๿]+|\s+|.", re.S)
+
+
+def duplicates_section(data: ReportData) -> Html | None:
+    """Return cluster sizes and examples of near-duplicates with their differences marked."""
+    if not data.clusters and not data.near_duplicates:
+        return None
+    return tag("div", _clusters(data.clusters), _examples(data.near_duplicates))
+
+
+def _clusters(clusters: Clusters | None) -> Html | None:
+    if clusters is None:
+        return None
+    sizes = {size: count for size, count in clusters.sizes.items() if size >= 2 and count}
+    if not sizes:
+        return tag("p", "No two documents share a band: there are no clusters.", class_="empty")
+    members = sum(size * count for size, count in sizes.items())
+    summary = f"{whole(sum(sizes.values()))} clusters hold {whole(members)} documents; the largest holds {whole(max(sizes))}."
+    capped = f" {whole(clusters.uncompared)} members were kept because the limit on comparisons was reached."
+    return tag(
+        "figure",
+        tag("p", summary),
+        tag("div", cluster_sizes("clusters", sizes), class_="chart medium", role="img", aria_label=summary),
+        tag(
+            "figcaption",
+            "A cluster is what shared MinHash bands link together: candidates, not verdicts. Members are then compared "
+            "with the documents that stay, on the word n-grams themselves, and only those at the threshold or above "
+            "are merged. Numbers on a logarithmic scale." + (capped if clusters.uncompared else ""),
+        ),
+    )
+
+
+def _examples(pairs: Sequence[NearDuplicate]) -> Html | None:
+    if not pairs:
+        return None
+    return tag(
+        "figure",
+        tag("h3", "Near-duplicates, side by side"),
+        [_pair(each) for each in pairs],
+        tag(
+            "figcaption",
+            "Left stays, right goes. The texts are shown from shortly before their first difference in the stored "
+            "samples, ", tag("mark", "differences"), " marked. Similarity is the Jaccard index of their word n-grams: "
+            "1 means the same set of n-grams.",
+        ),
+    )  # fmt: skip
+
+
+def _pair(pair: NearDuplicate) -> Html:
+    kept, removed = _differences(pair.kept.text, pair.removed.text)
+    return tag(
+        "div",
+        tag("p", "similarity ", tag("b", f"{pair.similarity:.3f}"), class_="similarity"),
+        card(pair.kept, "kept", foreign("blockquote", "", pair.kept.language) if not kept else _quote(kept, pair, True)),
+        card(pair.removed, "merged", _quote(removed, pair, False)),
+        class_="pair",
+    )
+
+
+def _quote(pieces: list[str | Html], pair: NearDuplicate, is_kept: bool) -> Html:
+    language = (pair.kept if is_kept else pair.removed).language
+    opening = foreign("blockquote", "", language).removesuffix("</blockquote>")
+    return Html(f"{opening}{tag('span', pieces)}</blockquote>")
+
+
+def _differences(a: str, b: str) -> tuple[list[str | Html], list[str | Html]]:
+    """Return both texts from shortly before their first difference, with what differs marked."""
+    left, right = _UNITS.findall(a), _UNITS.findall(b)
+    same = next((i for i, (x, y) in enumerate(zip(left, right, strict=False)) if x != y), min(len(left), len(right)))
+    start = max(same - LEAD_IN, 0)
+    left, right = left[start : start + UNITS_SHOWN], right[start : start + UNITS_SHOWN]
+    pieces: tuple[list[str | Html], list[str | Html]] = (["… "] if start else [], ["… "] if start else [])
+    for kind, i, j, k, m in difflib.SequenceMatcher(None, left, right, autojunk=False).get_opcodes():
+        for out, units in ((pieces[0], left[i:j]), (pieces[1], right[k:m])):
+            text = "".join(units)
+            if text:
+                out.append(text if kind == "equal" or not text.strip() else tag("mark", text))
+    return pieces

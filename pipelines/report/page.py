@@ -1,0 +1,169 @@
+"""The page as a whole: one HTML file that needs nothing else, and that nothing in it can make load anything."""
+
+from importlib import resources
+
+from pipelines.report.data import Funnel, ReportData
+from pipelines.report.duplicates import duplicates_section
+from pipelines.report.formats import data_size, percent, short, whole
+from pipelines.report.funnel import funnel_section, outcomes
+from pipelines.report.language_names import language_name
+from pipelines.report.languages import languages_section
+from pipelines.report.provenance import provenance_section, scorers_section
+from pipelines.report.samples import samples_section
+from pipelines.report.signals import rules_section, signals_section
+from pipelines.report.tags import Html, tag
+from pipelines.report.tokens import tokenizer_section
+
+# Whatever a document's text might smuggle in: nothing is ever loaded or run.
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+
+SECTIONS = (
+    ("funnel", "Funnel", funnel_section),
+    ("rules", "Rules", rules_section),
+    ("signals", "Signals", signals_section),
+    ("languages", "Languages", languages_section),
+    ("duplicates", "Duplicates", duplicates_section),
+    ("samples", "Samples", samples_section),
+    ("tokenizer", "Tokenizer", tokenizer_section),
+    ("scorers", "Scorers", scorers_section),
+    ("provenance", "Provenance", provenance_section),
+)
+
+
+def render(data: ReportData) -> bytes:
+    """Return the report as UTF-8 HTML: equal bytes for equal data."""
+    bodies = [(name, title, body) for name, title, section in SECTIONS if (body := section(data))]
+    links = tag("nav", [tag("a", title, href=f"#{name}") for name, title, _ in bodies], aria_label="Sections")
+    parts = [tag("section", tag("h2", title), body, id=name) for name, title, body in bodies]
+    body = tag("body", _header(data), links, tag("main", parts), _footer(data))
+    return ("<!DOCTYPE html>\n" + tag("html", _head(data), body, lang="en") + "\n").encode()
+
+
+def _head(data: ReportData) -> Html:
+    style = resources.files("pipelines.report").joinpath("style.css").read_text(encoding="utf-8")
+    return tag(
+        "head",
+        tag("meta", charset="utf-8"),
+        tag("meta", http_equiv="Content-Security-Policy", content=POLICY),
+        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        tag("meta", name="color-scheme", content="light dark"),
+        tag("title", f"{data.title} – corpusmill report"),
+        Html(f"<style>{style}</style>"),
+    )
+
+
+def _header(data: ReportData) -> Html:
+    warning = _unbalanced(data)
+    return tag(
+        "header",
+        tag("p", "corpusmill report", class_="kicker"),
+        tag("h1", data.title, dir="auto"),
+        tag("p", _summary(data), class_="lead"),
+        warning,
+        outcomes(data.funnel),
+        tag("dl", [_figure(*each) for each in _figures(data)], class_="figures"),
+        _standing_out(data),
+    )
+
+
+def _summary(data: ReportData) -> list[str | Html]:
+    funnel = data.funnel
+    share = tag("strong", percent(funnel.kept, funnel.read))
+    if not funnel.read:
+        return ["No record was read."]
+    return [
+        tag("strong", whole(funnel.read)),
+        " record was read, " if funnel.read == 1 else " records were read, ",
+        tag("strong", whole(funnel.kept)),
+        f" {'document is' if funnel.kept == 1 else 'documents are'} in the corpus (",
+        share,
+        "). Every other one is accounted for below.",
+    ]
+
+
+def _unbalanced(data: ReportData) -> Html | None:
+    funnels = {"all inputs": data.funnel, **data.sources}
+    wrong = [f"{name}: {whole(each.unaccounted)}" for name, each in funnels.items() if each.unaccounted]
+    if not wrong:
+        return None
+    text = "The ledger does not balance. Records that stand nowhere (or twice, if negative): " + "; ".join(wrong)
+    return tag("p", text, class_="alarm", role="alert")
+
+
+def _figures(data: ReportData) -> list[tuple[str, str, str]]:
+    characters = sum(each.kept_characters for each in data.languages)
+    spoken = [each for each in data.languages if each.kept and each.language != "und"]
+    figures = [("documents kept", short(data.funnel.kept), f"{whole(data.funnel.kept)} of {whole(data.funnel.read)}")]
+    if characters:
+        figures.append(("characters kept", short(characters), whole(characters)))
+    if data.languages:
+        figures.append(("languages" if len(spoken) != 1 else "language", whole(len(spoken)), "of kept documents"))
+    merged = sum(data.funnel.merged.values())
+    if merged:
+        figures.append(("duplicates merged", short(merged), f"{percent(merged, data.funnel.read)} of what was read"))
+    if data.provenance.shards:
+        size = data_size(data.provenance.output_bytes)
+        figures.append(("shards" if data.provenance.shards > 1 else "shard", whole(data.provenance.shards), size))
+    if data.tokenizer:
+        figures.append(("tokenizer pieces", whole(data.tokenizer.vocabulary), data.tokenizer.algorithm.upper()))
+    return figures
+
+
+def _figure(name: str, value: str, detail: str) -> Html:
+    return tag("div", tag("dt", name), tag("dd", value, tag("small", detail)))
+
+
+def _standing_out(data: ReportData) -> Html | None:
+    notes = [note for note in (_costliest_rule(data), _poorest_language(data), _worst_source(data)) if note]
+    if not notes:
+        return None
+    return tag("div", tag("h2", "What stands out"), tag("ul", [tag("li", note) for note in notes]), class_="notes")
+
+
+def _costliest_rule(data: ReportData) -> list[str | Html] | None:
+    rule = max(data.rules, key=lambda each: each.only, default=None)
+    if rule is None or not rule.only:
+        return None
+    judged = data.funnel.kept + sum(data.funnel.dropped.values()) + sum(data.funnel.merged.values())
+    return [
+        "The rule that decides most by itself is ", tag("code", rule.name), ": ", whole(rule.only),
+        " documents fail it and no other (", percent(rule.only, judged), " of all that were judged).",
+    ]  # fmt: skip
+
+
+def _poorest_language(data: ReportData) -> list[str | Html] | None:
+    """Name the language that loses most to rules among those with 1 % of the documents, if it loses far more."""
+    judged = sum(each.kept + each.dropped for each in data.languages)
+    lost = sum(each.dropped for each in data.languages)
+    large = [each for each in data.languages if each.kept + each.dropped >= max(judged / 100, 20)]
+    worst = max(large, key=lambda each: each.dropped / (each.kept + each.dropped), default=None)
+    if worst is None or len(large) < 2:
+        return None
+    share, usual = worst.dropped / (worst.kept + worst.dropped), lost / judged
+    if share < usual + 0.05:
+        return None
+    return [
+        f"Rules drop {language_name(worst.language)} most: {percent(share, 1)} of its documents against "
+        f"{percent(usual, 1)} overall. Look at its samples before you trust that."
+    ]
+
+
+def _worst_source(data: ReportData) -> list[str | Html] | None:
+    def broken(funnel: Funnel) -> float:
+        return sum(funnel.quarantined.values()) / max(funnel.read, 1)
+
+    name, worst = max(data.sources.items(), key=lambda each: broken(each[1]), default=("", data.funnel))
+    count = sum(worst.quarantined.values())
+    if not count:
+        return None
+    whose = f"of the input {name} " if name else ""
+    return [
+        f"{whole(count)} {'record' if count == 1 else 'records'} {whose}"
+        f"({percent(count, worst.read)}) could not be read and lie in quarantine/ with their reasons."
+    ]
+
+
+def _footer(data: ReportData) -> Html:
+    version = f"corpusmill {data.provenance.version}" if data.provenance.version else "corpusmill"
+    text = f"Made by {version} from statistics and samples of the committed run. This page loads nothing."
+    return tag("footer", tag("p", text))

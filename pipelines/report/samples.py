@@ -1,0 +1,64 @@
+"""Documents as examples: what stays beside what goes."""
+
+from collections.abc import Sequence
+
+from pipelines.report.data import ReportData, Sample
+from pipelines.report.formats import short
+from pipelines.report.language_names import language_name
+from pipelines.report.tags import Html, foreign, tag
+
+TEXT_SHOWN = 700  # characters
+TITLE_SHOWN = 160
+
+
+def samples_section(data: ReportData) -> Html | None:
+    """Return kept and dropped documents in two columns."""
+    if not data.kept_samples and not data.dropped_samples:
+        return None
+    caption = (
+        "Chosen by a keyed hash of the record's id, so that the same run always shows the same documents, and nobody "
+        "picked them. Each is shown from its beginning, as it was extracted; a dropped one with every rule that "
+        "objects, the first being the reason that is counted."
+    )
+    return tag(
+        "figure",
+        tag("div", _column("Kept", "kept", data.kept_samples), _column("Dropped", "dropped", data.dropped_samples),
+            class_="columns"),
+        tag("figcaption", caption),
+    )  # fmt: skip
+
+
+def _column(title: str, kind: str, samples: Sequence[Sample]) -> Html:
+    cards = [card(each, kind) for each in samples] or tag("p", "None.", class_="empty")
+    return tag("div", tag("h3", tag("i", class_=f"swatch {kind}"), title), cards, class_="column")
+
+
+def card(sample: Sample, kind: str, body: Html | None = None) -> Html:
+    """Return a document as a card; `body` stands in place of the beginning of its text."""
+    text = shortened(sample.text, TEXT_SHOWN)
+    return tag(
+        "article",
+        foreign("h4", shortened(sample.title, TITLE_SHOWN) or "(no title)", sample.language),
+        tag("p", sample.uri, class_="uri", dir="ltr"),
+        tag("p", [tag("code", reason, class_="reason-chip") for reason in sample.reasons], class_="reasons")
+        if sample.reasons
+        else None,
+        body or foreign("blockquote", text or "(no text)", sample.language),
+        tag("p", _facts(sample), class_="facts"),
+        class_=f"card {kind}-card",
+    )
+
+
+def shortened(text: str, limit: int) -> str:
+    """Return text with at most `limit` characters, and a mark where something is left out."""
+    return text if len(text) <= limit else text[:limit].rstrip() + " …"
+
+
+def _facts(sample: Sample) -> str:
+    score = f" ({sample.language_score:.2f})" if sample.language_score is not None else ""
+    facts = [language_name(sample.language) + score]
+    if sample.characters is not None:
+        facts.append(f"{short(sample.characters)} characters")
+    if sample.source:
+        facts.append(sample.source)
+    return " · ".join(facts)

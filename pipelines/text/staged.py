@@ -1,0 +1,65 @@
+"""What stands staged: the runs of every unit, as the workers of later phases find them."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from manifests.keys import canonical_json, digest_of
+from manifests.runs import Run, put_same, read_run, sort_table
+from manifests.store import Store
+from pipelines.text.stage import KINDS, ORDER
+
+
+@dataclass(frozen=True)
+class Staged:
+    """Runs by kind; stored once under a name of its content, so tasks carry the name only."""
+
+    runs: dict[str, list[Run]]
+
+    @classmethod
+    def from_markers(cls, markers: Sequence[dict[str, Any]]) -> "Staged":
+        return cls({kind: [Run(**run) for marker in markers for run in marker["runs"][kind]] for kind in KINDS})
+
+    @classmethod
+    def load(cls, store: Store, name: str) -> "Staged":
+        body = json.loads(store.read(name))
+        return cls({kind: [Run(**run) for run in runs] for kind, runs in body.items()})
+
+    def save(self, store: Store, job: str) -> str:
+        body = {kind: [run.as_json() for run in runs] for kind, runs in self.runs.items()}
+        name = f"{job}/plans/staged-{digest_of(body)[:16]}.json"
+        put_same(store, name, canonical_json(body))
+        return name
+
+    def bytes(self, kind: str) -> int:
+        return sum(run.bytes for run in self.runs[kind])
+
+    def signal_schema(self, store: Store) -> pa.Schema:
+        """Return the columns of the signals runs; every unit has the same, since all have one stage setting."""
+        for run in self.runs["signals"]:
+            with store.open(run.name) as file:
+                return pa.ipc.open_file(file).schema.remove_metadata()
+        raise ValueError("no record was staged: there is nothing to decide")
+
+    def rows_of(self, store: Store, kind: str, ids: pa.Array, schema: pa.Schema, low: int, high: int) -> pa.Table:
+        """Return the rows of `ids` in a key range, the first of each id, in the order of ids."""
+        batches = []
+        for run in self.runs[kind]:
+            for batch in read_run(store, run, low, high, schema.names):
+                found = batch.filter(pc.is_in(batch["id"], ids))
+                if found.num_rows:
+                    batches.append(found.select(schema.names))
+        table = sort_table(pa.Table.from_batches(batches, schema), ORDER)
+        return _first_of_each(table)
+
+
+def _first_of_each(table: pa.Table) -> pa.Table:
+    ids = table["id"].combine_chunks()
+    if len(ids) < 2:
+        return table
+    changed = pc.not_equal(ids.slice(1), ids.slice(0, len(ids) - 1))
+    return table.filter(pa.concat_arrays([pa.array([True]), changed])).combine_chunks()

@@ -1,0 +1,82 @@
+"""Counts of a shard that add up over shards: languages, rules, histograms. The report reads nothing bigger."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from filters.rules import Rule
+
+Statistics = dict[str, Any]
+
+
+def shard_statistics(documents: pa.Table, signals: pa.Table, decided: pa.Table, verdict: np.ndarray, judges: Sequence[Rule]) -> Statistics:
+    """Return {languages, rules, histograms, characters} of the records of one shard's range."""
+    kept = verdict == "kept"
+    return {
+        "languages": _languages(documents, verdict),
+        "rules": _rules(decided["failed"].to_numpy(), judges),
+        "histograms": {rule.name: _histogram(rule, signals, kept) for rule in judges if rule.is_measured},
+        "kept_bytes": int(signals["view_bytes"].to_numpy()[kept].sum()),
+        "kept_words": int(signals["view_word_count"].to_numpy()[kept].sum()),
+    }
+
+
+def _languages(documents: pa.Table, verdict: np.ndarray) -> dict[str, dict[str, int]]:
+    lengths = pc.binary_length(documents["text"]).to_numpy()
+    out: dict[str, Counter[str]] = {}
+    for language, what, size in zip(documents["language"].to_pylist(), verdict.tolist(), lengths.tolist(), strict=True):
+        counts = out.setdefault(language, Counter())
+        counts[what] += 1
+        counts[f"{what}_bytes"] += size
+    return {language: dict(sorted(counts.items())) for language, counts in sorted(out.items())}
+
+
+def _rules(failed: np.ndarray, judges: Sequence[Rule]) -> dict[str, dict[str, int]]:
+    """Return how often each rule objects, and how often it alone does."""
+    lowest = failed & (~failed + np.uint64(1))
+    alone = failed == lowest
+    bits = [np.uint64(1) << np.uint64(i) for i in range(len(judges))]
+    return {
+        rule.name: {"objects": int((failed & bit != 0).sum()), "alone": int(((failed == bit) & alone).sum())}
+        for rule, bit in zip(judges, bits, strict=True)
+    }
+
+
+def edges_of(rule: Rule) -> np.ndarray:
+    """Return the 41 bin edges of a rule's histogram: even over [0, 1] for fractions, geometric past that."""
+    largest = max(bound for bound in (rule.min, rule.max, 0.0) if bound is not None)
+    if rule.per is not None and largest <= 1:
+        return np.linspace(0.0, 1.0, 41)
+    return np.concatenate([[0.0], np.geomspace(largest / 100 or 0.01, largest * 100 or 1.0, 40)])
+
+
+def _histogram(rule: Rule, signals: pa.Table, kept: np.ndarray) -> dict[str, list[int]]:
+    """Return counts of 41 bins, the last one open to infinity, for kept records and for the rest."""
+    values = rule.values(signals)
+    bins = np.clip(np.searchsorted(edges_of(rule), values, "right") - 1, 0, 40)
+    return {
+        "kept": np.bincount(bins[kept], minlength=41).tolist(),
+        "gone": np.bincount(bins[~kept], minlength=41).tolist(),
+    }
+
+
+def merge_statistics(parts: Iterable[Mapping[str, Any]]) -> Statistics:
+    """Return the sum of statistics: numbers and lists add up, mappings by key."""
+    whole: Statistics = {}
+    for part in parts:
+        _add(whole, part)
+    return whole
+
+
+def _add(whole: Statistics, part: Mapping[str, Any]) -> None:
+    for name, value in part.items():
+        if isinstance(value, Mapping):
+            _add(whole.setdefault(name, {}), value)
+        elif isinstance(value, list):
+            whole[name] = [a + b for a, b in zip(whole.get(name, [0] * len(value)), value, strict=True)]
+        else:
+            whole[name] = whole.get(name, 0) + value

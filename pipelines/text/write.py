@@ -1,0 +1,139 @@
+"""Write: each shard reads its key range from every run, applies verdicts and late edits, and is published whole."""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from filters import rules, views
+from manifests.keys import key_range, sampled
+from manifests.reasons import Merged
+from manifests.records import PROVENANCE, RANGE, STAGED_DOCUMENT, document_schema, dropped_schema
+from manifests.runs import Run, gather
+from manifests.shards import write_shard
+from manifests.store import Store
+from pipelines.text.decide import DECIDED, MERGED
+from pipelines.text.stage import ORDER
+from pipelines.text.staged import Staged
+from pipelines.text.statistics import shard_statistics
+
+_NOT_SIGNALS = ("key", "id", "unit", "ordinal", "language", "language_score", "view_digest")
+_SALT = 0x636F72707573  # of the sample of dropped texts
+
+
+class WriteShard:
+    """Worker of the write phase. config: {staged, decided, merged, rules, sample}."""
+
+    def __init__(self, store: Store, config: Mapping[str, Any]) -> None:
+        self.store, self.staged = store, Staged.load(store, config["staged"])
+        self.decided = [Run(**run) for run in config["decided"]]
+        self.merged = [Run(**run) for run in config["merged"]]
+        self.judges = rules.judges_from_json(config["rules"])
+        self.sample = config["sample"]
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def run(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        shard, shards = arguments["shard"], arguments["shards"]
+        rows = self._rows(*key_range(shard, shards))
+        kept, gone = rows.verdict == "kept", rows.verdict != "kept"
+        published = [
+            write_shard(self.store, f"text/{folder}/part-{shard:05d}-of-{shards:05d}", kind, table)
+            for folder, kind, table in (("data", "documents", rows.published(kept)), ("dropped", "dropped", self._gone(rows, gone)))
+            if table.num_rows
+        ]
+        counts = Counter(rows.verdict.tolist())
+        return {
+            "shards": [each.as_json() for each in published],
+            "accounts": rows.accounts(),
+            "statistics": shard_statistics(rows.documents, rows.signals, rows.decided, rows.verdict, self.judges),
+            "counts": {str(verdict): n for verdict, n in sorted(counts.items())},
+        }
+
+    def _rows(self, low: int, high: int) -> "Rows":
+        documents = gather(self.store, self.staged.runs["documents"], STAGED_DOCUMENT, low, high, ORDER)
+        signals = gather(self.store, self.staged.runs["signals"], self.staged.signal_schema(self.store), low, high, ORDER)
+        decided = gather(self.store, self.decided, DECIDED, low, high, ORDER)
+        merged = gather(self.store, self.merged, MERGED, low, high, ("key", "id"))
+        for table in (signals, decided):
+            if not table.select(["id", "ordinal"]).equals(documents.select(["id", "ordinal"])):
+                raise RuntimeError("runs of documents, signals and decisions do not hold the same records")
+        return Rows(documents, signals, decided, merged, self.judges)
+
+    def _gone(self, rows: "Rows", gone: np.ndarray) -> pa.Table:
+        return rows.removed(gone, sampled(rows.keys, self.sample, _SALT))
+
+
+class Rows:
+    """The records of a shard's range with their verdicts, all in one order."""
+
+    def __init__(self, documents: pa.Table, signals: pa.Table, decided: pa.Table, merged: pa.Table, judges: Sequence[Any]) -> None:
+        self.documents, self.signals, self.decided, self.judges = documents, signals, decided, judges
+        self.keys = documents["key"].to_numpy()
+        count = documents.num_rows
+        at = pc.index_in(documents["id"], merged["id"].combine_chunks()).combine_chunks() if count else pa.array([], pa.int32())
+        self.merge = merged.take(at)  # null rows where nothing is merged
+        first, repeated = decided["first"].to_numpy(), decided["repeated"].to_numpy()
+        named = np.array([*rules.reasons(judges), ""], object)
+        near = self.merge["reason"].to_numpy(zero_copy_only=False)
+        objected, clustered = first >= 0, np.array([reason is not None for reason in near], bool)
+        self.verdict = np.select([objected, repeated | clustered], ["dropped", "merged"], "kept")
+        self.reason = np.where(objected, named[first], np.where(repeated, str(Merged.SAME_RECORD), near))
+
+    def accounts(self) -> dict[str, dict[str, int]]:
+        """Return {unit key: {"verdict/reason": records}}."""
+        out: dict[str, Counter[str]] = defaultdict(Counter)
+        units = self.documents["unit"].to_pylist()
+        for unit, verdict, reason in zip(units, self.verdict.tolist(), self.reason.tolist(), strict=True):
+            out[str(unit)][verdict if verdict == "kept" else f"{verdict}/{reason}"] += 1
+        return {unit: dict(sorted(counts.items())) for unit, counts in sorted(out.items())}
+
+    def _signals(self, chosen: np.ndarray) -> tuple[list[pa.Field], pa.StructArray]:
+        table = self.signals.filter(pa.array(chosen))
+        fields = [field for field in table.schema if field.name not in _NOT_SIGNALS]
+        return fields, pa.StructArray.from_arrays([_whole(table[f.name]) for f in fields], fields=fields)
+
+    def published(self, chosen: np.ndarray) -> pa.Table:
+        """Return the kept documents as they are published: the view that edits leave, offsets in code points."""
+        table = self.documents.filter(pa.array(chosen))
+        fields, signals = self._signals(chosen)
+        text, view = _whole(table["text"]), _whole(table["kept"], pa.list_(RANGE))
+        columns = {name: table[name] for name, _ in PROVENANCE} | {"title": table["title"], "markup": table["markup"]}
+        columns |= {"text": views.apply_view(text, view), "parts": views.parts_of_view(text, view, _whole(table["parts"]))}
+        schema = document_schema(pa.schema(fields))
+        return pa.table({f.name: columns.get(f.name, signals) for f in schema}, schema=schema)
+
+    def removed(self, chosen: np.ndarray, with_text: np.ndarray) -> pa.Table:
+        """Return what is not in the corpus and why; text of a sample only."""
+        mask = pa.array(chosen)
+        table, merge = self.documents.filter(mask), self.merge.filter(mask)
+        fields, signals = self._signals(chosen)
+        shown = pa.array(with_text[chosen])
+        same = pa.array(self.reason[chosen] == str(Merged.SAME_RECORD))
+        failed = self.decided["failed"].to_numpy()[chosen]
+        named = rules.reasons(self.judges)
+        reasons = [[named[i] for i in range(len(named)) if bits >> i & 1] for bits in failed.tolist()]
+        merged = pa.array(self.verdict[chosen] == "merged")
+        kept_id = pc.if_else(same, table["id"], merge["kept_id"])
+        columns: dict[str, Any] = {name: table[name] for name in (*(n for n, _ in PROVENANCE), "unit", "ordinal")}
+        columns |= {
+            "verdict": pa.array(self.verdict[chosen].tolist(), pa.string()),
+            "reason": pa.array(self.reason[chosen].tolist(), pa.string()),
+            "reasons": pa.array(reasons, pa.list_(pa.string())),
+            "kept_id": pc.if_else(merged, kept_id, pa.scalar(None, kept_id.type)),
+            "similarity": pc.if_else(merged, pc.if_else(same, pa.scalar(1.0), merge["similarity"]), pa.scalar(None, pa.float64())),
+            "text": pc.if_else(shown, table["text"], pa.scalar(None, pa.string())),
+            "signals": signals,
+        }
+        schema = dropped_schema(pa.schema(fields))
+        return pa.table({f.name: columns[f.name] for f in schema}, schema=schema)
+
+
+def _whole(column: pa.ChunkedArray, kind: pa.DataType | None = None) -> pa.Array:
+    return column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
+
+

@@ -1,0 +1,63 @@
+"""Arguments that verbs share."""
+
+import argparse
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pipelines.phases import Launcher
+
+Subparsers = Any  # argparse's own type is private
+
+
+def add_verb(subparsers: Subparsers, name: str, summary: str, example: str) -> argparse.ArgumentParser:
+    """Add a verb with its one-line summary and an example that works."""
+    verb: argparse.ArgumentParser = subparsers.add_parser(
+        name,
+        help=summary,
+        description=summary,
+        epilog=f"example:\n  {example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    return verb
+
+
+def add_output(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--out", required=True, metavar="OUT", help="root of the output (local path or s3://bucket/prefix); holds one folder a job")
+
+
+def add_job_options(verb: argparse.ArgumentParser) -> None:
+    """Add what every job takes: --out, --plan, --workers, --set, --quiet."""
+    add_output(verb)
+    verb.add_argument("--plan", action="store_true", help="print the resolved job and run nothing")
+    verb.add_argument("--workers", type=positive, default=os.cpu_count() or 1, metavar="N", help="worker threads of the local runner (default: all cores); changes no byte of the output")
+    verb.add_argument("--set", action="append", default=[], type=setting, metavar="FIELD=VALUE", help="override a field of the recipe, e.g. text.shards=4")
+    verb.add_argument("--quiet", action="store_true", help="no progress bars")
+
+
+def positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{value} is not at least 1")
+    return value
+
+
+def setting(text: str) -> tuple[str, Any]:
+    """Parse FIELD=VALUE; VALUE is YAML."""
+    import yaml
+
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise argparse.ArgumentTypeError(f"{text!r} is not FIELD=VALUE")
+    return name, yaml.safe_load(value)
+
+
+def overrides(arguments: argparse.Namespace) -> Mapping[str, Any]:
+    return dict(arguments.set)
+
+
+def launcher(arguments: argparse.Namespace) -> "Launcher":
+    from pipelines.phases import Launcher
+
+    return Launcher(arguments.out, arguments.beam_options, arguments.workers, arguments.quiet)

@@ -1,0 +1,38 @@
+"""`corpusmill inspect`: what a snapshot holds; where a record came from; why another one is not there."""
+
+import argparse
+import json
+
+from pipelines.verbs.common import Subparsers, add_output, add_verb
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    verb = add_verb(subparsers, "inspect", "Show a snapshot, or the whole story of one record.", "corpusmill inspect --out corpus --uri https://a.example/page.html")
+    add_output(verb)
+    verb.add_argument("--job", default="text", help="which dataset under OUT (default: text)")
+    verb.add_argument("--version", type=int, metavar="N", help="which snapshot (default: the newest)")
+    chosen = verb.add_mutually_exclusive_group()
+    chosen.add_argument("--id", metavar="HEX", help="a record by its id, 32 hex digits")
+    chosen.add_argument("--uri", help="records by their URI")
+    verb.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from manifests.reader import read_manifest
+    from manifests.store import open_store
+    from pipelines.funnel import show_snapshot
+    from pipelines.trace import find_records
+
+    store = open_store(arguments.out)
+    manifest = read_manifest(store, arguments.job, arguments.version)
+    if arguments.id is None and arguments.uri is None:
+        print(show_snapshot(manifest))
+        return 0
+    if arguments.id is not None and not (len(arguments.id) == 32 and set(arguments.id.lower()) <= set("0123456789abcdef")):
+        raise ValueError(f"--id {arguments.id!r} is not 32 hex digits")
+    found = list(find_records(store, manifest, arguments.id, arguments.uri))
+    for record in found:
+        print(json.dumps(record, ensure_ascii=False, indent=2))
+    if not found:
+        print(f"no record with {'id ' + arguments.id if arguments.id else 'URI ' + arguments.uri} in this snapshot; records that were skipped are only counted, by kind and unit")
+    return 0 if found else 1
