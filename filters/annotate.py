@@ -13,10 +13,10 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from filters import c4, extract, fineweb, gopher, language, lines, minhash, segmentation, views
-from filters.guard_child import WHOLE_BATCH
 from manifests.keys import keys_of, record_ids
 from manifests.limits import Limits
-from manifests.records import ID, KEY
+from manifests.reasons import Refused, Skipped
+from manifests.records import ID, KEY, QUARANTINED
 
 VERSION = 1
 
@@ -35,7 +35,7 @@ def versions() -> dict[str, Any]:
     """Return the version of every part that a staged row depends on; it is part of each stage key."""
     return {
         "annotate": VERSION,
-        "extract": extract.VERSION,
+        "extract": extract.EXTRACTION_VERSION,
         "segmentation": segmentation.SEGMENTATION_VERSION,
         "language_model": language.MODEL_SHA256,
         "gopher": gopher.VERSION,
@@ -45,7 +45,9 @@ def versions() -> dict[str, Any]:
     }
 
 
-def factory(config: Mapping[str, Any]) -> Callable[[pa.RecordBatch, Callable[[int], None]], dict[str, pa.RecordBatch]]:
+def factory(
+    config: Mapping[str, Any],
+) -> Callable[[pa.RecordBatch, Callable[[int], None]], dict[str, pa.RecordBatch]]:
     """Return the worker of a guarded child; `config` is `asdict(Settings)`."""
     settings = Settings(**config)
 
@@ -60,8 +62,8 @@ def annotate(raw: pa.RecordBatch, settings: Settings, progress: Callable[[int], 
 
     documents and signals have one row a document, in the order of `raw`; bands have one row a band.
     """
-    extracted = extract.extract(raw, Limits(**settings.limits), progress, refuse=settings.refuse)
-    progress(WHOLE_BATCH)
+    refuse = [Refused(name) for name in settings.refuse]
+    extracted = extract.extract(raw, Limits(**settings.limits), progress, source="", unit=0, refuse=refuse)
     documents = extracted.documents
     text = documents["text"]
     words, text_lines = segmentation.segment(text), lines.split_lines(text)
@@ -82,10 +84,31 @@ def annotate(raw: pa.RecordBatch, settings: Settings, progress: Callable[[int], 
         "documents": pa.RecordBatch.from_pydict(columns),
         "signals": signals,
         "bands": _bands(words, view, text, signals, settings),
-        "quarantined": extracted.quarantined,
-        "refused": extracted.refused,
-        "skipped": extracted.skipped,
+        "quarantined": _quarantined(extracted.quarantined),
+        "refused": _refused(raw, extracted.refused),
+        "skipped": _skipped(extracted.skipped),
     }
+
+
+def _quarantined(rows: list[dict[str, Any]]) -> pa.RecordBatch:
+    return pa.RecordBatch.from_pylist([{**row, "row": None} for row in rows], QUARANTINED)
+
+
+def _refused(raw: pa.RecordBatch, rows: list[extract.RefusedRow]) -> pa.RecordBatch:
+    """Where it came from and who said no; nothing of the page itself."""
+    at = pa.array([row.row for row in rows], pa.int32())
+    columns = {name: raw[name].take(at) for name in ("uri", "fetched_at", "digest", "media_type")}
+    columns["id"] = record_ids(columns["uri"].to_pylist(), columns["digest"].to_pylist())
+    columns["policy"] = pa.array([row.policy for row in rows], pa.string())
+    columns["reason"] = pa.array([str(row.reason) for row in rows], pa.string())
+    return pa.RecordBatch.from_pydict({**columns, "row": at})
+
+
+def _skipped(counts: Mapping[Skipped, int]) -> pa.RecordBatch:
+    named = {str(kind): count for kind, count in sorted(counts.items())}
+    return pa.RecordBatch.from_pydict(
+        {"reason": pa.array(list(named), pa.string()), "count": pa.array(list(named.values()), pa.int64())}
+    )
 
 
 def _columns(documents: pa.RecordBatch, view: pa.ListArray) -> dict[str, pa.Array]:
@@ -132,7 +155,11 @@ def _signals(columns: Mapping[str, pa.Array], measured: list[pa.RecordBatch]) ->
 
 
 def _bands(
-    words: segmentation.Segmentation, view: pa.ListArray, text: pa.StringArray, signals: pa.RecordBatch, settings: Settings
+    words: segmentation.Segmentation,
+    view: pa.ListArray,
+    text: pa.StringArray,
+    signals: pa.RecordBatch,
+    settings: Settings,
 ) -> pa.RecordBatch:
     """One row for each band of each document, and one for its text digest: equal keys are candidates."""
     ids = signals["id"]
@@ -148,4 +175,3 @@ def _bands(
     return pa.RecordBatch.from_pydict(
         {"key": pa.array(np.concatenate(keys), KEY), "id": ids.take(pa.array(np.concatenate(owners)))}
     )
-

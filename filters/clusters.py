@@ -26,7 +26,7 @@ def id_words(column: Any) -> Any:
     return data.reshape(-1, 2)[column.offset : column.offset + len(column)].astype(np.uint64)
 
 
-def id_column(words: Any) -> pa.FixedSizeBinaryArray:
+def id_column(words: Any) -> Any:
     """Return the binary(16) Arrow column of uint64[rows, 2]: the inverse of `id_words`."""
     data = np.ascontiguousarray(words).astype(np.dtype(">u8")).tobytes()
     return pa.Array.from_buffers(pa.binary(16), len(words), [None, pa.py_buffer(data)])
@@ -34,7 +34,7 @@ def id_column(words: Any) -> pa.FixedSizeBinaryArray:
 
 @dataclass(frozen=True)
 class Links:
-    """Star edges: `members[i]` shares a bucket with `smallest[i]`, the smallest id in it; no id with itself."""
+    """Star edges: `members[i]` shares a bucket with `smallest[i]`, the smallest id in it. No self-loops."""
 
     members: Any  # uint64[edges, 2]
     smallest: Any  # uint64[edges, 2]

@@ -21,7 +21,9 @@ MINHASH_VERSION = (
 _EMPTY = np.uint32(0xFFFFFFFF)
 _BASE: Any = np.uint64(0x9E3779B97F4A7C15)  # of the rolling polynomial; odd, so no word's bits are lost
 _LANES = 8  # shingles that one pass over the permutations takes together
-_BLOCK = 1024  # shingles hashed before they are permuted; stays in the first-level cache
+_BLOCK = (
+    512  # shingles hashed before they are permuted: a multiple of _LANES, small enough for the first cache
+)
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ def shingles(words: Segmentation, word_kept: Any, ngram: int) -> tuple[Any, Any]
     """Return (hashes: uint64[n], doc_offsets: int64[texts + 1]) of the word n-grams of every text, in order.
 
     `word_kept` (uint8[n_words] or None for all) leaves words out before n-grams are made, so an n-gram runs
-    over the gap. A text of fewer than `ngram` words is one shingle of all its words; one without words has none.
+    over the gap. A text of fewer than `ngram` words is one shingle of all its words; without words, none.
     Repeats stay. Hashes are well mixed and depend on word order.
     """
     hashes, offsets = _kept(words, word_kept)
@@ -143,35 +145,28 @@ def _compact(hashes: Any, offsets: Any, kept: Any, out: Any, out_offsets: Any) -
 
 
 @kernel
-def _power(exponent: int) -> Any:
-    power: Any = np.uint64(1)
-    for _ in range(exponent):
-        power *= _BASE
-    return power
+def _hash_ngrams(hashes: Any, start: int, ngram: int, out: Any) -> None:
+    """Fill out[i] with the mixed polynomial of hashes[start + i : start + i + ngram], mod 2^64.
 
-
-@kernel
-def _polynomial(hashes: Any, start: int, end: int) -> Any:
-    """Return sum of hashes[i] * _BASE^(end - 1 - i) mod 2^64 over [start, end)."""
-    value: Any = np.uint64(0)
-    for i in range(start, end):
-        value = value * _BASE + hashes[i]
-    return value
+    Word by word over all n-grams, not n-gram by n-gram, because that loop runs in vector registers.
+    """
+    count = len(out)
+    out[:] = hashes[start : start + count]
+    for word in range(1, ngram):
+        shifted = hashes[start + word : start + word + count]
+        for i in range(count):
+            out[i] = out[i] * _BASE + shifted[i]
+    for i in range(count):
+        out[i] = mix64(out[i])
 
 
 @kernel
 def _fill_shingles(hashes: Any, offsets: Any, shingle_offsets: Any, ngram: int, out: Any) -> None:
-    power = _power(ngram)
     for text in range(len(offsets) - 1):
-        first, count = offsets[text], shingle_offsets[text + 1] - shingle_offsets[text]
-        if count == 0:
-            continue
-        value = _polynomial(hashes, first, min(first + ngram, offsets[text + 1]))
-        into = shingle_offsets[text]
-        out[into] = mix64(value)
-        for i in range(1, count):
-            value = value * _BASE + hashes[first + i + ngram - 1] - hashes[first + i - 1] * power
-            out[into + i] = mix64(value)
+        words = offsets[text + 1] - offsets[text]
+        into = out[shingle_offsets[text] : shingle_offsets[text + 1]]
+        for i in range(0, len(into), _BLOCK):
+            _hash_ngrams(hashes, offsets[text] + i, min(ngram, words), into[i : i + _BLOCK])
 
 
 @kernel
@@ -194,27 +189,20 @@ def _lower(block: Any, factors: Any, terms: Any, least: Any) -> None:
 
 @kernel
 def _sign(hashes: Any, offsets: Any, ngram: int, factors: Any, terms: Any, out: Any) -> None:
-    power = _power(ngram)
-    block = np.empty(_BLOCK, np.uint32)
+    wide, block = np.empty(_BLOCK, np.uint64), np.empty(_BLOCK, np.uint32)
     least = np.empty(len(factors), np.uint32)
     for text in range(len(offsets) - 1):
         least[:] = _EMPTY
-        first, end = offsets[text], offsets[text + 1]
-        if end > first:
-            value = _polynomial(hashes, first, min(first + ngram, end))
-            block[0] = np.uint32(mix64(value) >> np.uint64(32))
-            filled = 1
-            for i in range(first + ngram, end):
-                if filled == _BLOCK:
-                    _lower(block, factors, terms, least)
-                    filled = 0
-                value = value * _BASE + hashes[i] - hashes[i - ngram] * power
-                block[filled] = np.uint32(mix64(value) >> np.uint64(32))
-                filled += 1
-            while filled % _LANES:  # a repeat changes no minimum
-                block[filled] = block[0]
-                filled += 1
-            _lower(block[:filled], factors, terms, least)
+        words = offsets[text + 1] - offsets[text]
+        count = min(words, max(words - ngram + 1, 1))
+        for done in range(0, count, _BLOCK):
+            filled = min(count - done, _BLOCK)
+            _hash_ngrams(hashes, offsets[text] + done, min(ngram, words), wide[:filled])
+            padded = (filled + _LANES - 1) // _LANES * _LANES
+            block[filled:padded] = np.uint32(wide[0] >> np.uint64(32))  # a repeat changes no minimum
+            for i in range(filled):
+                block[i] = np.uint32(wide[i] >> np.uint64(32))
+            _lower(block[:padded], factors, terms, least)
         out[text, :] = least
 
 
@@ -227,7 +215,7 @@ def _fill_band_keys(signed: Any, start: Any, out: Any) -> None:
         base = mix64(base + start[i] + _BASE)
     for text in range(len(signed)):
         for band in range(bands):
-            key = mix64(base + np.uint64(band) * _BASE)
+            key: Any = mix64(base + np.uint64(band) * _BASE)
             for row in range(band * rows, (band + 1) * rows):
                 key = mix64(key ^ np.uint64(signed[text, row]))
             out[text, band] = key

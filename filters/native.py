@@ -8,7 +8,7 @@ import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -33,8 +33,8 @@ import pyarrow as pa  # noqa: E402
 
 def kernel(function: F) -> F:
     """Compile `function` to machine code on first call; integers wrap, floats keep IEEE order (no fastmath)."""
-    compiled: F = numba.njit(cache=True, nogil=True, error_model="numpy")(function)
-    return compiled
+    compiled: Any = numba.njit(cache=True, nogil=True, error_model="numpy")(function)
+    return cast("F", compiled)
 
 
 @kernel
@@ -54,7 +54,7 @@ def decode_utf8(data: Any, i: int) -> tuple[int, int]:
 
 
 @kernel
-def mix64(x: int) -> int:
+def mix64(x: Any) -> Any:
     """Scatter the bits of a uint64 (the finaliser of SplitMix64; Steele, Lea & Flood 2014)."""
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

@@ -1,15 +1,16 @@
 """Cut runs of Japanese, Chinese and Thai into words by BudouX's linear models.
 
-The scores are BudouX's own (its `Parser.parse`), summed another way round: each character, pair and triple is looked
-up once and its weights are added to the boundaries around it, of which six are open at any time.
+The sums are BudouX's own (its `Parser.parse`), made another way round: each character, pair and triple is looked up
+once, and its weights go to the boundaries around it, of which six are open at any time.
 
-The model sees the run alone, without punctuation, digits and other scripts around it. Marks that no feature of the
-model names (variation selectors, a combining dakuten) are hidden from it, and no word starts with a mark.
-Which model: a document whose Chinese and Japanese characters are kana by `1 / KANA_SHARE` or more is Japanese;
+The model sees a run alone, without the punctuation, digits and other scripts around it. Marks that no feature
+names (variation selectors, a combining dakuten) are hidden from it, and no word starts with a mark.
+Which model: a document whose Chinese and Japanese characters are kana by one in `KANA_SHARE` or more is Japanese;
 any other is simplified or traditional Chinese, by which of the two standards' own characters prevail.
 """
 
 import json
+from collections import defaultdict
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -25,164 +26,183 @@ MODELS = ("ja_word", "zh-hans", "zh-hant", "th")
 JAPANESE, SIMPLIFIED, TRADITIONAL, THAI = range(4)
 KANA_SHARE = 20
 
-_BMP, _SLOTS, _ROWS, _HIDDEN = 0x10000, 4096, 1536, 0xFFFF
-_KANA, _HAN, _ONLY_SIMPLIFIED, _ONLY_TRADITIONAL, _MARK = 1, 2, 4, 8, 16
+Features = dict[str, dict[str, int]]
+Keyed = dict[int, dict[int, list[int]]]
+
+_BMP, _HIDDEN = 0x10000, 0xFFFF
+_FORBIDDEN = 1 << 24  # more than any sum of weights
+_MARKS = r"[\p{WB=Extend}\p{WB=Format}\p{WB=ZWJ}]"
+_KANA, _HAN, _ONLY_SIMPLIFIED, _ONLY_TRADITIONAL = 1, 2, 4, 8
 _SPACED, _CJK_RUN = 0, 1
+_OWNER, _PREFIX = 0, 4
 
 
 class PhraseModels(NamedTuple):
-    """The weights of all models; axis 0 is the model, id 0 is a character that no feature names."""
+    """The weights of all models. A row is a character of one model; row 0 is any that no feature names.
 
-    ids: Any  # uint16[4, _BMP]: character -> row, _HIDDEN for a mark that the model does not know
-    singles: Any  # int32[4, _ROWS, 6]: UW1..UW6
-    pair_keys: Any  # uint32[4, _SLOTS]: id << 16 | id, 0 is free
-    pairs: Any  # int32[4, _SLOTS, 4]: BW1..BW3, number of the pair if a triple starts with it
-    triple_keys: Any  # uint32[4, _SLOTS]: number of the pair << 16 | id
-    triples: Any  # int32[4, _SLOTS, 4]: TW1..TW4
-    bias: Any  # int32[4]: a boundary is a cut where the sum is above 0
+    Pairs and triples lie in a double array: the entry of (a, b) is at shifts[a] + b and its column _OWNER is a.
+    Where the owner is another one there is no such pair; entry 0 is empty, of weights 0.
+    """
+
+    rows: Any  # uint16[4, _BMP]: row of a character, _HIDDEN for a mark that the model does not know
+    singles: Any  # int32[rows, 8]: UW1..UW6
+    pair_shifts: Any  # int32[rows]
+    pairs: Any  # int32[n, 8]: owner (row of the first character), BW1..BW3, number as the prefix of triples or 0
+    triple_shifts: Any  # int32[prefixes + 1]
+    triples: Any  # int32[n, 8]: owner (number of the prefix), TW1..TW4
+    biases: Any  # int32[4]: what a sum starts from; there is a cut where it ends above 0
 
 
 @cache
 def phrase_models() -> PhraseModels:
     """Read the models that the `budoux` package holds."""
-    n = len(MODELS)
-    models = PhraseModels(
-        np.zeros((n, _BMP), np.uint16),
-        np.zeros((n, _ROWS, 6), np.int32),
-        np.zeros((n, _SLOTS), np.uint32),
-        np.zeros((n, _SLOTS, 4), np.int32),
-        np.zeros((n, _SLOTS), np.uint32),
-        np.zeros((n, _SLOTS, 4), np.int32),
-        np.zeros(n, np.int32),
-    )
-    marks = code_points(r"[\p{WB=Extend}\p{WB=Format}\p{WB=ZWJ}]")
-    for m, name in enumerate(MODELS):
-        _fill(models, m, _read(name), marks[marks < _BMP])
+    rows = np.zeros((len(MODELS), _BMP), np.uint16)
+    rows[:, [point for point in code_points(_MARKS) if point < _BMP]] = _HIDDEN
+    biases = np.zeros(len(MODELS), np.int32)
+    singles: list[list[int]] = [[0] * 8]
+    pairs: Keyed = defaultdict(lambda: defaultdict(lambda: [0] * 8))
+    triples: Keyed = defaultdict(lambda: defaultdict(lambda: [0] * 8))
+    for model, name in enumerate(MODELS):
+        features = _read(name)
+        row = {character: len(singles) + n for n, character in enumerate(_characters(features))}
+        rows[model, [ord(character) for character in row]] = list(row.values())
+        biases[model] = -(sum(sum(group.values()) for group in features.values()) // 2)
+        singles += _singles(features, row)
+        _add_pairs_and_triples(features, row, pairs, triples)
+    tables = (rows, np.array(singles, np.int32), *_double_array(pairs, len(singles)))
+    models = PhraseModels(*tables, *_double_array(triples, len(singles)), biases)
     for table in models:
         table.setflags(write=False)
     return models
 
 
-def _read(name: str) -> dict[str, dict[str, int]]:
+def _read(name: str) -> Features:
     import budoux
 
-    features: dict[str, dict[str, int]] = json.loads((Path(budoux.__file__).parent / "models" / f"{name}.json").read_bytes())
+    path = Path(budoux.__file__).parent / "models" / f"{name}.json"
+    features: Features = json.loads(path.read_text(encoding="utf-8"))
     return features
 
 
-def _fill(models: PhraseModels, m: int, features: dict[str, dict[str, int]], marks: Any) -> None:
-    # BudouX starts a sum at minus half of all weights; sums are whole, so rounding down changes no sign
-    models.bias[m] = -(sum(sum(group.values()) for group in features.values()) // 2)
-    names = sorted({character for group in features.values() for feature in group for character in feature})
-    rows = {character: row for row, character in enumerate(names, start=1)}
-    models.ids[m, marks] = _HIDDEN
-    for character, row in rows.items():
-        models.ids[m, ord(character)] = row
-    for feature, column, weight in _weights(features, "UW", 1):
-        models.singles[m, rows[feature], column] = weight
-    prefixes: dict[str, int] = {}
-    for feature, column, weight in _weights(features, "TW", 3):
-        prefix = prefixes.setdefault(feature[:2], len(prefixes) + 1)
-        slot = _place(models.triple_keys[m], prefix << 16 | rows[feature[2]])
-        models.triples[m, slot, column] = weight
-    for feature, column, weight in _weights(features, "BW", 2):
-        models.pairs[m, _place(models.pair_keys[m], rows[feature[0]] << 16 | rows[feature[1]]), column] = weight
-    for feature, prefix in prefixes.items():
-        models.pairs[m, _place(models.pair_keys[m], rows[feature[0]] << 16 | rows[feature[1]]), 3] = prefix
+def _characters(features: Features) -> list[str]:
+    return sorted({character for group in features.values() for feature in group for character in feature})
 
 
-def _weights(features: dict[str, dict[str, int]], family: str, length: int) -> Iterator[tuple[str, int, int]]:
-    """Yield (feature, column, weight); the Thai model has triples of two characters, which match nothing."""
+def _weights(features: Features, family: str, length: int) -> Iterator[tuple[str, int, int]]:
+    """Yield (feature, number of its position from 1, weight) of one family: UW, BW or TW.
+
+    The Thai model has a few triples of two characters, which never match; their weights count in the bias only.
+    """
     for name, group in features.items():
-        if name.startswith(family):
-            column = int(name[2:]) - 1
-            yield from ((feature, column, weight) for feature, weight in group.items() if len(feature) == length)
+        for feature, weight in group.items():
+            if name.startswith(family) and len(feature) == length:
+                yield feature, int(name[2:]), weight
+
+
+def _singles(features: Features, row: dict[str, int]) -> list[list[int]]:
+    marks, first = set(code_points(_MARKS)), min(row.values())
+    # the fourth weight of a character is the one for the boundary before it: a mark has none
+    singles = [[0, 0, 0, -_FORBIDDEN if ord(character) in marks else 0, 0, 0, 0, 0] for character in row]
+    for feature, position, weight in _weights(features, "UW", 1):
+        singles[row[feature] - first][position - 1] += weight
+    return singles
+
+
+def _add_pairs_and_triples(features: Features, row: dict[str, int], pairs: Keyed, triples: Keyed) -> None:
+    prefixes = len(triples)
+    for feature, position, weight in _weights(features, "BW", 2):
+        pairs[row[feature[0]]][row[feature[1]]][position] = weight
+    for feature, position, weight in _weights(features, "TW", 3):
+        prefix = pairs[row[feature[0]]][row[feature[1]]]
+        if not prefix[_PREFIX]:
+            prefixes += 1
+            prefix[_PREFIX] = prefixes
+        triples[prefix[_PREFIX]][row[feature[2]]][position] = weight
+
+
+def _double_array(keyed: Keyed, rows: int) -> tuple[Any, Any]:
+    """Lay the sparse table out so that `shifts[a] + b` is a place of its own for every (a, b) there is."""
+    shifts, taken, places = np.zeros(max(keyed) + rows, np.int32), 1, {}
+    for a, members in sorted(keyed.items(), key=lambda item: (-len(item[1]), item[0])):
+        clash = 0
+        for b in members:
+            clash |= taken >> b
+        shift = (~clash & (clash + 1)).bit_length() - 1  # the least at which no member meets a taken place
+        shifts[a] = shift
+        for b, entry in members.items():
+            taken |= 1 << (shift + b)
+            places[shift + b] = [a, *entry[1:]]
+    table = np.zeros((max(places) + rows + 1, 8), np.int32)
+    table[list(places)] = list(places.values())
+    return shifts, table
 
 
 @cache
 def script_flags() -> Any:
-    """Return which characters tell Japanese from Chinese, and which are marks: uint8[CODE_POINTS]."""
+    """Return which characters tell Japanese from Chinese: uint8[CODE_POINTS]."""
     table = np.zeros(CODE_POINTS, dtype=np.uint8)
-    table[code_points(r"[[\p{Script=Hiragana}\p{Script=Katakana}]&&\p{L}]")] |= _KANA
-    table[code_points(r"[\p{Script=Han}&&\p{L}]")] |= _HAN
-    table[code_points(r"[\p{WB=Extend}\p{WB=Format}\p{WB=ZWJ}]")] |= _MARK
-    mainland, taiwan = _characters_of("gb2312"), _characters_of("big5")
-    table[sorted(mainland - taiwan)] |= _ONLY_SIMPLIFIED
-    table[sorted(taiwan - mainland)] |= _ONLY_TRADITIONAL
-    table[(table & _HAN) == 0] &= np.uint8(_KANA | _MARK)
+    table[code_points(r"[[\p{Hiragana}\p{Katakana}]&&\p{L}]")] = _KANA
+    mainland, taiwan = _charset("gb2312"), _charset("big5")
+    for point in code_points(r"[\p{Han}&&\p{L}]").tolist():
+        in_one = (point in mainland) != (point in taiwan)
+        table[point] = _HAN | (in_one and (_ONLY_SIMPLIFIED if point in mainland else _ONLY_TRADITIONAL))
     table.setflags(write=False)
     return table
 
 
-def _characters_of(charset: str) -> set[int]:
-    pairs = b"".join(bytes((lead, trail)) + b"\n" for lead in range(0xA1, 0xFF) for trail in range(0x40, 0xFF))
-    return {ord(character) for character in pairs.decode(charset, errors="ignore")}
+def _charset(name: str) -> set[int]:
+    pairs = (bytes((lead, trail)) for lead in range(0xA1, 0xFF) for trail in range(0x40, 0xFF))
+    return set(map(ord, b"\n".join(pairs).decode(name, errors="ignore")))
 
 
 def cut_runs(data: Any, spans: Spans) -> tuple[Any, Any, Any]:
-    """Return (starts: int32[n], ends: int32[n], doc_offsets: int64[len + 1]) of the words once every run is cut."""
-    capacity = len(spans.starts) + spans.run_bytes // 3  # a character of these scripts has three bytes or more
+    """Return the words once every run is cut: starts int32[n], ends int32[n], doc_offsets int64[len + 1]."""
+    run_bytes = int(np.sum((spans.ends - spans.starts)[spans.kinds != _SPACED]))
+    capacity = len(spans.starts) + run_bytes // 3 + 1  # a character of a run has three bytes or more
     starts, ends = np.empty(capacity, np.int32), np.empty(capacity, np.int32)
     doc_offsets = np.zeros_like(spans.doc_offsets)
-    n = _cut_all(data, *spans[:4], phrase_models(), script_flags(), starts, ends, doc_offsets)
+    n = _cut_all(data, spans, phrase_models(), script_flags(), (starts, ends, doc_offsets))
     return starts[:n], ends[:n], doc_offsets
 
 
 def phrases(sentence: str, model: int) -> list[str]:
-    """Cut one sentence by one model, as `cut_runs` does."""
+    """Cut one sentence by one model, as `cut_runs` cuts a run."""
     data = np.frombuffer(sentence.encode(), dtype=np.uint8)
-    starts, ends = np.empty(len(sentence), np.int32), np.empty(len(sentence), np.int32)
-    n = _cut_run(data, 0, len(data), phrase_models(), model, script_flags(), starts, ends, 0) if sentence else 0
+    starts, ends = np.empty(len(sentence) + 1, np.int32), np.empty(len(sentence) + 1, np.int32)
+    n = _cut_run(data, (0, len(data)), phrase_models(), model, starts, ends, 0) if sentence else 0
     return [bytes(data[start:end]).decode() for start, end in zip(starts[:n], ends[:n], strict=True)]
 
 
 @kernel
-def _slot(keys: Any, key: Any) -> int:
-    """Return where `key` is, or the free slot where it would be."""
-    slot = np.int64((np.uint64(key) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(52))
-    while keys[slot] != key and keys[slot] != 0:
-        slot = (slot + 1) & (_SLOTS - 1)
-    return slot
-
-
-def _place(keys: Any, key: int) -> int:
-    slot = _slot(keys, np.uint32(key))
-    keys[slot] = key
-    return slot
-
-
-@kernel
-def _cut_all(
-    data: Any, run_starts: Any, run_ends: Any, kinds: Any, run_offsets: Any, models: Any, flags: Any,
-    starts: Any, ends: Any, doc_offsets: Any,
-) -> int:
+def _cut_all(data: Any, spans: Spans, models: PhraseModels, flags: Any, words: tuple[Any, Any, Any]) -> int:
+    starts, ends, doc_offsets = words
     n = 0
-    for document in range(len(run_offsets) - 1):
-        chinese_or_japanese = -1
-        for run in range(run_offsets[document], run_offsets[document + 1]):
-            if kinds[run] == _SPACED:
-                starts[n], ends[n] = run_starts[run], run_ends[run]
+    for document in range(len(spans.doc_offsets) - 1):
+        model_of_document = -1
+        for span in range(spans.doc_offsets[document], spans.doc_offsets[document + 1]):
+            if spans.kinds[span] == _SPACED:
+                starts[n], ends[n] = spans.starts[span], spans.ends[span]
                 n += 1
                 continue
             model = THAI
-            if kinds[run] == _CJK_RUN:
-                if chinese_or_japanese < 0:
-                    last = run_offsets[document + 1]
-                    chinese_or_japanese = _model_of(data, run_starts[run:last], run_ends[run:last], kinds[run:last], flags)
-                model = chinese_or_japanese
-            n = _cut_run(data, run_starts[run], run_ends[run], models, model, flags, starts, ends, n)
+            if spans.kinds[span] == _CJK_RUN:
+                if model_of_document < 0:
+                    model_of_document = _model_of(data, spans, span, spans.doc_offsets[document + 1], flags)
+                model = model_of_document
+            n = _cut_run(data, (spans.starts[span], spans.ends[span]), models, model, starts, ends, n)
         doc_offsets[document + 1] = n
     return n
 
 
 @kernel
-def _model_of(data: Any, starts: Any, ends: Any, kinds: Any, flags: Any) -> int:
+def _model_of(data: Any, spans: Spans, first: int, last: int, flags: Any) -> int:
+    """Return the model for the Chinese or Japanese of a document, whose runs are among spans first to last."""
     kana, han, simplified, traditional = 0, 0, 0, 0
-    for run in range(len(starts)):
-        if kinds[run] != _CJK_RUN:
+    for span in range(first, last):
+        if spans.kinds[span] != _CJK_RUN:
             continue
-        i = starts[run]
-        while i < ends[run]:
+        i, stop = spans.starts[span], spans.ends[span]
+        while i < stop:
             point, width = decode_utf8(data, i)
             flag = flags[point]
             kana += flag & _KANA
@@ -196,70 +216,44 @@ def _model_of(data: Any, starts: Any, ends: Any, kinds: Any, flags: Any) -> int:
 
 
 @kernel
-def _cut_run(
-    data: Any, start: int, stop: int, models: Any, model: int, flags: Any, starts: Any, ends: Any, n: int
-) -> int:
-    """Write the words of one run from place n on, and return the place after the last."""
-    ids, singles = models.ids[model], models.singles[model]
-    pair_keys, pairs = models.pair_keys[model], models.pairs[model]
-    triple_keys, triples = models.triple_keys[model], models.triples[model]
-    bias = models.bias[model]
-    # sums of the boundaries before the characters two back, one back, this one and the three to come
-    back2 = back1 = here = next1 = next2 = next3 = bias
-    at2 = at1 = at = start
-    previous, prefix = 0, 0
-    starts[n] = start
-    i = start
+def _cut_run(data: Any, run: tuple[int, int], models: PhraseModels, model: int, starts: Any, ends: Any, n: int) -> int:
+    """Write the words of one run from place n on, and return the place after the last. Free of branches.
+
+    The six sums are those of the boundaries before the last two characters, this one and the three to come.
+    """
+    i, stop = run
+    bias = models.biases[model]
+    back2 = back1 = here = bias - _FORBIDDEN  # no cut before the first character
+    next1 = next2 = next3 = bias
+    at2 = at1 = at = i
+    row_before, prefix = 0, 0
+    starts[n] = i
     while i < stop:
         point, width = decode_utf8(data, i)
-        row = int(ids[point]) if point < _BMP else 0
-        if row == _HIDDEN:
-            i += width
-            continue
-        at2, at1, at = at1, at, i
-        triple_prefix, prefix = prefix, 0
-        if row:
-            weights = singles[row]
-            next3 += weights[0]
-            next2 += weights[1]
-            next1 += weights[2]
-            here += weights[3]
-            back1 += weights[4]
-            back2 += weights[5]
-            if previous:
-                key = np.uint32(previous << 16 | row)
-                slot = _slot(pair_keys, key)
-                if pair_keys[slot] == key:
-                    next1 += pairs[slot, 0]
-                    here += pairs[slot, 1]
-                    back1 += pairs[slot, 2]
-                    prefix = pairs[slot, 3]
-            if triple_prefix:
-                key = np.uint32(triple_prefix << 16 | row)
-                slot = _slot(triple_keys, key)
-                if triple_keys[slot] == key:
-                    next1 += triples[slot, 0]
-                    here += triples[slot, 1]
-                    back1 += triples[slot, 2]
-                    back2 += triples[slot, 3]
-        if back2 > 0:
-            n = _cut(data, at2, flags, starts, ends, n)
-        back2, back1, here, next1, next2, next3 = back1, here, next1, next2, next3, bias
-        previous = row
+        row = int(models.rows[model, point]) if point < _BMP else 0
         i += width
-    if back2 > 0:
-        n = _cut(data, at1, flags, starts, ends, n)
-    if back1 > 0:
-        n = _cut(data, at, flags, starts, ends, n)
+        if row == _HIDDEN:
+            continue
+        at2, at1, at = at1, at, i - width
+        triple = models.triple_shifts[prefix] + row
+        triple = triple if models.triples[triple, _OWNER] == prefix else 0
+        pair = models.pair_shifts[row_before] + row
+        pair = pair if models.pairs[pair, _OWNER] == row_before else 0
+        row_before, prefix = row, models.pairs[pair, _PREFIX]
+        back2 += models.singles[row, 5] + models.triples[triple, 4]
+        back1 += models.singles[row, 4] + models.pairs[pair, 3] + models.triples[triple, 3]
+        here += models.singles[row, 3] + models.pairs[pair, 2] + models.triples[triple, 2]
+        next1 += models.singles[row, 2] + models.pairs[pair, 1] + models.triples[triple, 1]
+        next2 += models.singles[row, 1]
+        next3 += models.singles[row, 0]
+        ends[n] = at2
+        n += back2 > 0
+        starts[n] = at2 if back2 > 0 else starts[n]
+        back2, back1, here, next1, next2, next3 = back1, here, next1, next2, next3, bias
+    for cut, boundary in ((back2, at1), (back1, at)):
+        if cut > 0:
+            ends[n] = boundary
+            n += 1
+            starts[n] = boundary
     ends[n] = stop
-    return n + 1
-
-
-@kernel
-def _cut(data: Any, at: int, flags: Any, starts: Any, ends: Any, n: int) -> int:
-    """End word n at `at` and start the next one, unless that would leave it empty or start with a mark."""
-    if at <= starts[n] or flags[decode_utf8(data, at)[0]] & _MARK:
-        return n
-    ends[n] = at
-    starts[n + 1] = at
     return n + 1

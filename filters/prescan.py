@@ -34,24 +34,21 @@ _NAMES = {
     CODE: "pre listing",
 }
 _TABLE_SIZE = 1024
-_FNV_OFFSET, _FNV_PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)
+_FNV_OFFSET, _FNV_PRIME = 0x1CBF29CE48422232, 0x100000001B3  # Fowler-Noll-Vo, in wrapping int64
 
 
-class Places(NamedTuple):
-    """What stands where in a page; one row a place, ascending by `at`."""
-
-    kind: np.ndarray  # uint8: IMAGE_HERE ...
-    at: np.ndarray  # int32: byte offset where a sentinel goes
-    tag_end: np.ndarray  # int32: images: offset after the tag's ">"; else -1
+# The memory of a walk is one int64 array: these fields, then the stack of open elements, then rows of places.
+COUNT, DEPTH, MAX_DEPTH, DEEPEST, FOREIGN_DEPTH, XML, STACK = range(7)
+KIND, AT, MORE, COLUMNS = range(4)
+_KIND_MASK = 15  # an element on the stack: the hash of its name, its kind in the lowest bits
 
 
 class Scan(NamedTuple):
-    """The verdict on a page, and its places."""
+    """The verdict on a page, and what stands where in it."""
 
     verdict: int  # OK | TOO_DEEP | TOO_MANY_ATTRIBUTES
     observed: int  # the first depth or attribute count beyond the limit; else the greatest depth
-    has_sentinels: bool  # the page itself holds, or may make, characters of planes 15 and 16
-    places: Places
+    places: np.ndarray  # int64[n, 3]: KIND; AT, byte offset, ascending; MORE, offset after an image's tag or 0
 
 
 def scan(page: bytes, max_depth: int, max_attributes: int, *, xml: bool = False) -> Scan:
@@ -60,46 +57,42 @@ def scan(page: bytes, max_depth: int, max_attributes: int, *, xml: bool = False)
     Depth counts open elements whose end tag may not be left out; so an unclosed `<p>` counts nothing. With `xml`,
     `<a/>` is an element without content whatever its name.
     """
-    data = np.frombuffer(page, np.uint8)
-    size = min(len(page) // 4 + 2, MAX_PLACES)
-    kind, at, tag_end = np.empty(size, np.uint8), np.empty(size, np.int32), np.empty(size, np.int32)
-    verdict, observed, sentinels, count = _walk(data, max_depth, max_attributes, xml, kind, at, tag_end)
-    return Scan(verdict, observed, bool(sentinels), Places(kind[:count], at[:count], tag_end[:count]))
+    room = min(len(page) // 4, MAX_PLACES) + 2 * max_depth + 2
+    walk = np.empty(STACK + max_depth + COLUMNS * room, np.int64)
+    walk[:STACK] = (0, 0, max_depth, 0, 0, xml)
+    verdict, observed = _walk(np.frombuffer(page, np.uint8), walk, max_attributes)
+    rows = walk[STACK + max_depth :][: COLUMNS * walk[COUNT]]
+    return Scan(verdict, observed, rows.reshape(-1, COLUMNS))
 
 
-def mark(page: bytes, places: Places) -> bytes:
-    """Return the page (UTF-8) with the sentinel of each place inserted, or "></name>" endings for XML."""
-    if not len(places.at):
+def mark(page: bytes, places: np.ndarray) -> bytes:
+    """Return the page (UTF-8) with the sentinel of each place, and the end tags that XML leaves out."""
+    if not len(places):
         return page
-    return bytes(_insert(np.frombuffer(page, np.uint8), places.kind, places.at, places.tag_end))
+    marked: bytes = _insert(np.frombuffer(page, np.uint8), places).tobytes()
+    return marked
 
 
-def sentinel(index: int) -> bytes:
-    """Return the UTF-8 bytes that mark place `index`."""
-    return chr(FIRST_SENTINEL + index).encode()
+def place_index(sentinel: bytes) -> int:
+    """Return the place that a sentinel (UTF-8) stands for."""
+    return ord(sentinel.decode()) - FIRST_SENTINEL
 
 
-def place_index(mark_bytes: bytes) -> int:
-    """Return the place that a sentinel stands for."""
-    return ord(mark_bytes.decode()) - FIRST_SENTINEL
-
-
-def _hash_name(name: str) -> np.uint64:
-    value = int(_FNV_OFFSET)
+def _hash_name(name: str) -> int:
+    key = _FNV_OFFSET
     for byte in name.encode():
-        value = ((value ^ byte) * int(_FNV_PRIME)) & 0xFFFFFFFFFFFFFFFF
-    return np.uint64(value)
+        key = ((key ^ byte) * _FNV_PRIME + (1 << 63)) % (1 << 64) - (1 << 63)
+    return key
 
 
 def _name_table() -> tuple[np.ndarray, np.ndarray]:
-    keys, kinds = np.zeros(_TABLE_SIZE, np.uint64), np.zeros(_TABLE_SIZE, np.uint8)
+    keys, kinds = np.zeros(_TABLE_SIZE, np.int64), np.zeros(_TABLE_SIZE, np.uint8)
     for kind, names in _NAMES.items():
         for name in names.split():
-            key = _hash_name(name)
-            slot = int(key) % _TABLE_SIZE
+            slot = _hash_name(name) & (_TABLE_SIZE - 1)
             while keys[slot]:
-                slot = (slot + 1) % _TABLE_SIZE
-            keys[slot], kinds[slot] = key, kind
+                slot = (slot + 1) & (_TABLE_SIZE - 1)
+            keys[slot], kinds[slot] = _hash_name(name), kind
     return keys, kinds
 
 
@@ -108,11 +101,11 @@ _KEYS, _KINDS = _name_table()
 
 @kernel
 def _kind_of(key: int) -> int:
-    slot = key % np.uint64(_TABLE_SIZE)
-    while _KEYS[slot] != np.uint64(0):
+    slot = key & (_TABLE_SIZE - 1)
+    while _KEYS[slot] != 0:
         if _KEYS[slot] == key:
             return int(_KINDS[slot])
-        slot = (slot + np.uint64(1)) % np.uint64(_TABLE_SIZE)
+        slot = (slot + 1) & (_TABLE_SIZE - 1)
     return PLAIN
 
 
@@ -147,32 +140,45 @@ def _skip_to_close(data: Any, i: int) -> int:
 
 
 @kernel
-def _skip_markup_declaration(data: Any, i: int, sections: bool) -> int:
-    """Return the offset after what begins with "<!" at i: comment, CDATA section (if they count), doctype."""
+def _skip_comment(data: Any, i: int) -> int:
+    """Return the offset after the comment whose "<!--" ends at i."""
     n = len(data)
-    if i + 3 < n and data[i + 2] == 45 and data[i + 3] == 45:
-        if i + 4 < n and data[i + 4] == 62:
-            return i + 5
-        if i + 5 < n and data[i + 4] == 45 and data[i + 5] == 62:
-            return i + 6
-        j = i + 4
-        while j + 2 < n:
-            if data[j] == 45 and data[j + 1] == 45:
-                if data[j + 2] == 62:
-                    return j + 3
-                if data[j + 2] == 33 and j + 3 < n and data[j + 3] == 62:
-                    return j + 4
-            j += 1
-        return n
-    if sections and i + 8 < n and data[i + 2] == 91 and data[i + 3] == 67 and data[i + 8] == 91:
-        return _skip_past(data, i + 9, 93, 93)
-    return _skip_to_close(data, i + 2)
+    if i < n and data[i] == 62:
+        return i + 1
+    if i + 1 < n and data[i] == 45 and data[i + 1] == 62:
+        return i + 2
+    while i + 2 < n:
+        if data[i] == 45 and data[i + 1] == 45:
+            if data[i + 2] == 62:
+                return i + 3
+            if data[i + 2] == 33 and i + 3 < n and data[i + 3] == 62:
+                return i + 4
+        i += 1
+    return n
 
 
 @kernel
-def _skip_raw_text(data: Any, i: int, start: int, length: int) -> int:
-    """Return the offset of the end tag that closes raw text from i on; its name stands at [start, start + length)."""
+def _skip_no_tag(data: Any, i: int, sections: bool) -> int:
+    """Return the offset after what begins with the "<" at i and is no tag: comment, doctype, a mere "<".
+
+    `sections`: whether CDATA sections count (in XML and inside svg and math) or are comments up to the next ">".
+    """
     n = len(data)
+    if data[i + 1] == 33:
+        if i + 3 < n and data[i + 2] == 45 and data[i + 3] == 45:
+            return _skip_comment(data, i + 4)
+        if sections and i + 8 < n and data[i + 2] == 91 and data[i + 3] == 67 and data[i + 8] == 91:
+            return _skip_past(data, i + 9, 93, 93)
+        return _skip_to_close(data, i + 2)
+    if data[i + 1] == 47 or data[i + 1] == 63:
+        return _skip_to_close(data, i + 2)
+    return i + 1
+
+
+@kernel
+def _skip_raw_text(data: Any, i: int, start: int) -> int:
+    """Return the offset of the end tag that closes raw text from i on; its name stands at `start`."""
+    n, length = len(data), _name_length(data, start)
     while i + 1 + length < n:
         if data[i] == 60 and data[i + 1] == 47:
             same = True
@@ -199,7 +205,7 @@ def _read_name(data: Any, i: int) -> tuple[int, int]:
             break
         if 65 <= c <= 90:
             c |= 32
-        key = (key ^ np.uint64(c)) * _FNV_PRIME
+        key = (key ^ c) * _FNV_PRIME
         i += 1
     return key, i
 
@@ -247,111 +253,143 @@ def _skip_value(data: Any, i: int) -> int:
 
 
 @kernel
-def _is_big_reference(data: Any, i: int) -> bool:
-    """Say whether the "&#" at i is a reference to a code point of plane 15 or beyond."""
-    n, i = len(data), i + 2
-    base = 10
-    if i < n and (data[i] | 32) == 120:
-        base = 16
-        i += 1
-    value = 0
-    while i < n and value < FIRST_SENTINEL:
-        c = data[i]
-        digit = c - 48 if 48 <= c <= 57 else ((c | 32) - 87 if 97 <= (c | 32) <= 102 else 99)
-        if digit >= base:
-            return False
-        value = value * base + digit
-        i += 1
-    return value >= FIRST_SENTINEL
+def _place(walk: Any, kind: int, at: int, more: int) -> None:
+    row = STACK + walk[MAX_DEPTH] + COLUMNS * walk[COUNT]
+    if row + COLUMNS <= len(walk):
+        walk[row + KIND], walk[row + AT], walk[row + MORE] = kind, at, more
+        walk[COUNT] += 1
 
 
 @kernel
-def _next_tag(data: Any, i: int, sentinels: bool) -> tuple[int, bool]:
-    """Return (offset of the next "<" or the end, whether characters like our sentinels stand before it)."""
-    n = len(data)
-    while i < n:
-        c = data[i]
-        if c == 60:
-            break
-        if c >= 0xF3 or (c == 38 and i + 2 < n and data[i + 1] == 35 and _is_big_reference(data, i)):
-            sentinels = True
-        i += 1
-    return i, sentinels
+def _has_room(walk: Any) -> bool:
+    """Say whether one more place leaves room for the ends of all open tables."""
+    after = STACK + walk[MAX_DEPTH] + COLUMNS * (walk[COUNT] + 1 + walk[MAX_DEPTH])
+    return bool(after <= len(walk) and walk[COUNT] + walk[MAX_DEPTH] < MAX_PLACES)
 
 
 @kernel
-def _walk(
-    data: Any, max_depth: int, max_attributes: int, xml: bool, kind: Any, at: Any, tag_end: Any
-) -> tuple[int, int, bool, int]:
-    """Fill the places; return (verdict, observed, sentinels, number of places)."""
-    n, i, count, depth, deepest, foreign = len(data), 0, 0, 0, 0, 0
-    sentinels = False
-    stack, kinds = np.empty(max_depth + 1, np.uint64), np.empty(max_depth + 1, np.uint8)
-    room = len(at) - max_depth - 2
-    while i < n:
-        i, sentinels = _next_tag(data, i, sentinels)
-        if i + 1 >= n:
-            break
-        begin, c = i, data[i + 1]
-        closing = c == 47
-        if closing and i + 2 < n:
-            c = data[i + 2]
-        if not _is_letter(c):
-            if c == 33 and not closing:
-                i = _skip_markup_declaration(data, i, xml or foreign > 0)
-            elif closing or c == 63:
-                i = _skip_to_close(data, i + 1)
-            else:
-                i += 1
+def _end_element(walk: Any, key: int, begin: int, end: int) -> None:
+    """Close the innermost open element of this name, and all inside it, at the end tag [begin, end)."""
+    depth = walk[DEPTH]
+    top = depth - 1
+    while top >= 0 and (walk[STACK + top] | _KIND_MASK) != (key | _KIND_MASK):
+        top -= 1
+    if top < 0:
+        return
+    for level in range(depth - 1, top - 1, -1):
+        what = walk[STACK + level] & _KIND_MASK
+        if what >= TABLE:
+            _place(walk, TABLE_ENDS if what == TABLE else CODE_ENDS, end if level == top else begin, 0)
+    walk[DEPTH] = top
+    if top < walk[FOREIGN_DEPTH]:
+        walk[FOREIGN_DEPTH] = 0
+
+
+@kernel
+def _begin_element(walk: Any, key: int, what: int, begin: int) -> bool:
+    """Open an element; return False where that is one too many."""
+    depth = walk[DEPTH]
+    if depth >= walk[MAX_DEPTH]:
+        return False
+    if what >= TABLE:
+        if _has_room(walk):
+            _place(walk, TABLE_BEGINS if what == TABLE else CODE_BEGINS, begin, 0)
+        else:
+            what = PLAIN
+    walk[STACK + depth] = (key & ~_KIND_MASK) | what
+    walk[DEPTH] = depth + 1
+    walk[DEEPEST] = max(walk[DEEPEST], depth + 1)
+    if what == FOREIGN and walk[FOREIGN_DEPTH] == 0:
+        walk[FOREIGN_DEPTH] = depth + 1
+    return True
+
+
+@kernel
+def _start_tag(walk: Any, data: Any, begin: int, key: int, end: int, empty: bool) -> int:
+    """Take in the start tag [begin, end); return the offset to go on from, or -1 where it opens one too many."""
+    what = _kind_of(key)
+    foreign = walk[FOREIGN_DEPTH] > 0
+    if what == IMAGE and not foreign and _has_room(walk):
+        _place(walk, IMAGE_HERE, begin, end)
+    if what == VOID or what == IMAGE or (empty and foreign):
+        return end
+    if empty and walk[XML] != 0:
+        if _has_room(walk):
+            _place(walk, CLOSE_TAG_MISSING, end, begin + 1)
+        return end
+    if what == OPTIONAL_END:
+        return end
+    if what == PLAINTEXT and not foreign:
+        return len(data)
+    if what == RAW_TEXT and not foreign:
+        return _skip_raw_text(data, end, begin + 1)
+    return end if _begin_element(walk, key, what, begin) else -1
+
+
+@kernel
+def _walk(data: Any, walk: Any, max_attributes: int) -> tuple[int, int]:
+    """Fill the places; return (verdict, observed)."""
+    n, i = len(data), 0
+    while True:
+        while i < n and data[i] != 60:
+            i += 1
+        if i + 2 >= n:
+            return OK, walk[DEEPEST]
+        begin, closing = i, data[i + 1] == 47
+        if not _is_letter(data[i + 2] if closing else data[i + 1]):
+            i = _skip_no_tag(data, i, walk[XML] + walk[FOREIGN_DEPTH] > 0)
             continue
-        name = i + 2 if closing else i + 1
-        key, i = _read_name(data, name)
-        name_end = i
-        i, attributes, selfclosing = _read_attributes(data, i, max_attributes)
+        key, i = _read_name(data, i + 2 if closing else i + 1)
+        i, attributes, empty = _read_attributes(data, i, max_attributes)
         if attributes > max_attributes:
-            return TOO_MANY_ATTRIBUTES, attributes, sentinels, count
-        what = _kind_of(key)
+            return TOO_MANY_ATTRIBUTES, attributes
         if closing:
-            top = depth - 1
-            while top >= 0 and stack[top] != key:
-                top -= 1
-            if top < 0:
-                continue
-            for level in range(depth - 1, top - 1, -1):  # what lies above ends with it
-                if kinds[level] >= TABLE and count < len(at):
-                    kind[count] = TABLE_ENDS if kinds[level] == TABLE else CODE_ENDS
-                    at[count], tag_end[count] = (i if level == top else begin), -1
-                    count += 1
-            depth = top
-            if depth < foreign:
-                foreign = 0
+            _end_element(walk, key, begin, i)
             continue
-        if what == IMAGE and not foreign and count < room:
-            kind[count], at[count], tag_end[count] = IMAGE_HERE, begin, i
-            count += 1
-        if what == VOID or what == IMAGE or what == OPTIONAL_END and not xml:
-            continue
-        if selfclosing and (xml or foreign > 0):
-            if xml and not foreign and what != OPTIONAL_END and count < room:
-                kind[count], at[count], tag_end[count] = CLOSE_TAG_MISSING, i, name
-                count += 1
-            continue
-        if what == OPTIONAL_END:
-            continue
-        if what == PLAINTEXT and not foreign:
-            break
-        if what == RAW_TEXT and not foreign:
-            i = _skip_raw_text(data, i, name, name_end - name)
-            continue
-        if depth >= max_depth:
-            return TOO_DEEP, depth + 1, sentinels, count
-        if what >= TABLE and count < room:
-            kind[count] = TABLE_BEGINS if what == TABLE else CODE_BEGINS
-            at[count], tag_end[count] = begin, -1
-            count += 1
-        stack[depth], kinds[depth] = key, what
-        depth += 1
-        deepest = max(deepest, depth)
-        if what == FOREIGN and not foreign:
-            foreign = depth
-    return OK, deepest, sentinels, count
+        i = _start_tag(walk, data, begin, key, i, empty)
+        if i < 0:
+            return TOO_DEEP, walk[DEPTH] + 1
+
+
+@kernel
+def _name_length(data: Any, start: int) -> int:
+    i = start
+    while i < len(data) and data[i] != 62 and data[i] != 47 and not _is_space(data[i]):
+        i += 1
+    return i - start
+
+
+@kernel
+def _insert(data: Any, places: Any) -> Any:
+    size = len(data)
+    for p in range(len(places)):
+        missing = places[p, KIND] == CLOSE_TAG_MISSING
+        size += _name_length(data, places[p, MORE]) + 3 if missing else SENTINEL_BYTES
+    out = np.empty(size, np.uint8)
+    i = o = 0
+    for p in range(len(places)):
+        at = places[p, AT]
+        out[o : o + at - i] = data[i:at]
+        i, o = at, o + at - i
+        if places[p, KIND] == CLOSE_TAG_MISSING:
+            o += _write_end_tag(out, o, data, places[p, MORE])
+        else:
+            o += _write_sentinel(out, o, p)
+    out[o:] = data[i:]
+    return out
+
+
+@kernel
+def _write_end_tag(out: Any, o: int, data: Any, name: int) -> int:
+    length = _name_length(data, name)
+    out[o], out[o + 1], out[o + 2 + length] = 60, 47, 62
+    out[o + 2 : o + 2 + length] = data[name : name + length]
+    return length + 3
+
+
+@kernel
+def _write_sentinel(out: Any, o: int, place: int) -> int:
+    c = FIRST_SENTINEL + place
+    out[o], out[o + 1] = 0xF0 | (c >> 18), 0x80 | ((c >> 12) & 0x3F)
+    out[o + 2], out[o + 3] = 0x80 | ((c >> 6) & 0x3F), 0x80 | (c & 0x3F)
+    return SENTINEL_BYTES

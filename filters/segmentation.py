@@ -6,7 +6,7 @@ crosses a newline and holds a letter, a digit or an ideograph. The words of a te
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -42,15 +42,24 @@ class Segmentation:
 
 def segment(text: pa.StringArray) -> Segmentation:
     """Return the words of every text; a null has none."""
-    data, _ = string_buffers(text)
-    spans = word_spans(text)
+    data, offsets = string_buffers(text)
+    for buffer in (data, offsets):
+        buffer.setflags(write=False)  # arrays differ in this, and each type would compile its own kernel
+    spans = word_spans(data, offsets)
     starts, ends, doc_offsets = spans.starts, spans.ends, spans.doc_offsets
-    if spans.run_bytes:
+    if spans.kinds.any():
         starts, ends, doc_offsets = cut_runs(data, spans)
-    chars, hashes = np.empty(len(starts), np.int32), np.empty(len(starts), np.uint64)
-    flags = np.empty(len(starts), np.uint8)
-    _measure(data, starts, ends, _letters_and_digits(), lower_case(), chars, hashes, flags)
-    return Segmentation(starts, ends, doc_offsets, chars, hashes, flags)
+    measures = Measures(*(np.empty(len(starts), dtype) for dtype in (np.int32, np.uint64, np.uint8)))
+    _measure(data, starts, ends, _letters_and_digits(), lower_case(), measures)
+    return Segmentation(starts, ends, doc_offsets, *measures)
+
+
+class Measures(NamedTuple):
+    """What `Segmentation` says of each word."""
+
+    chars: Any
+    hashes: Any
+    flags: Any
 
 
 @cache
@@ -64,21 +73,18 @@ def _letters_and_digits() -> Any:
 
 
 @kernel
-def _measure(
-    data: Any, starts: Any, ends: Any, kinds: Any, lower: Any, chars: Any, hashes: Any, flags: Any
-) -> None:
+def _measure(data: Any, starts: Any, ends: Any, kinds: Any, lower: Any, found: Measures) -> None:
     for word in range(len(starts)):
         i, stop = starts[word], ends[word]
-        n, some, every = 0, 0, ALL_DIGITS
+        chars, some, every = 0, 0, ALL_DIGITS
         state = np.uint64(0x9E3779B97F4A7C15)
         while i < stop:
             point, width = decode_utf8(data, i)
-            kind = kinds[point]
-            some |= kind
-            every &= kind
+            some |= kinds[point]
+            every &= kinds[point]
             state = (state ^ np.uint64(lower[point])) * np.uint64(0xD6E8FEB86659FD93)
-            n += 1
+            chars += 1
             i += width
-        chars[word] = n
-        hashes[word] = mix64(state)
-        flags[word] = (some & HOLDS_LETTER) | (every & ALL_DIGITS)
+        found.chars[word] = chars
+        found.hashes[word] = mix64(state)
+        found.flags[word] = (some & HOLDS_LETTER) | (every & ALL_DIGITS)

@@ -52,7 +52,8 @@ def match_clusters(
     id ascending); member i's set is hashes[offsets[i]:offsets[i + 1]], ascending, unique (`shingle_sets`).
     A member goes to the *first* leader in canonical order with |A and B| / |A or B| >= threshold (float64,
     inclusive), so to the best-ranked text it resembles. It is compared with at most `max_leaders`; where more
-    come into question, with those that share most of its smallest hashes. An empty set resembles nothing.
+    come into question, with those that share most of its rarer smallest hashes, then with the first ones.
+    An empty set resembles nothing.
     Time and memory are linear in members x max_leaders and in hashes.
     """
     if not 0 < threshold <= 1:
@@ -149,7 +150,7 @@ def _slot(keys: Any, heads: Any, key: Any) -> Any:
 
 @kernel
 def _add_leader(prefix: Any, leader: int, cap: int, nodes: int, index: Any) -> int:
-    """Enter a leader under its smallest hashes; a hash lists the first `cap` leaders. Return the nodes used."""
+    """Enter a leader under its smallest hashes; each lists the first `cap` leaders. Return nodes used."""
     keys, heads, counts, node_leader, node_next = index
     for smallest in prefix:
         slot = _slot(keys, heads, smallest)
@@ -170,7 +171,10 @@ def _add_leader(prefix: Any, leader: int, cap: int, nodes: int, index: Any) -> i
 def _candidates(
     hashes: Any, offsets: Any, member: int, threshold: float, cap: int, index: Any, found: Any
 ) -> tuple[int, bool]:
-    """Collect leaders that share a smallest hash with the member; say whether the cap hid some."""
+    """Collect leaders that share a smallest hash with the member; say whether the cap hid some.
+
+    Hashes that more than `cap` leaders share (a site's template) find leaders but speak for none of them.
+    """
     keys, heads, counts, node_leader, node_next = index
     chosen, seen_by, overlap = found
     size = offsets[member + 1] - offsets[member]
@@ -178,15 +182,16 @@ def _candidates(
     for i in range(offsets[member], offsets[member] + _prefix(size, threshold)):
         slot = _slot(keys, heads, hashes[i])
         node = heads[slot]
-        hidden |= node >= 0 and counts[slot] > cap
+        common = node >= 0 and counts[slot] > cap
+        hidden |= common
         while node >= 0:
             leader = node_leader[node]
             node = node_next[node]
             if seen_by[leader] == member:
-                overlap[leader] += 1
+                overlap[leader] += not common
             elif _size_fits(size, offsets[leader + 1] - offsets[leader], threshold):
                 seen_by[leader] = member
-                overlap[leader] = 1
+                overlap[leader] = not common
                 chosen[count] = leader
                 count += 1
     return count, hidden

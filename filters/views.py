@@ -4,6 +4,8 @@ A view is written as kept byte ranges of the stored text, null meaning all of it
 start and end on character boundaries.
 """
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -16,7 +18,8 @@ _NEWLINE = 10
 
 
 @kernel
-def _line_ranges(body, offsets, line_offsets, kept, out_start, out_end, out_offsets):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _line_ranges(body: Any, offsets: Any, line_offsets: Any, kept: Any, out: Any) -> int:
+    out_start, out_end, out_offsets = out
     filled = 0
     for doc in range(len(offsets) - 1):
         begin, stop = offsets[doc], offsets[doc + 1]
@@ -34,8 +37,8 @@ def _line_ranges(body, offsets, line_offsets, kept, out_start, out_end, out_offs
                     filled += 1
             line += 1
             at = past
-        # a view does not end in the newline of a dropped line
-        if filled > first and out_end[filled - 1] < stop - begin and body[begin + out_end[filled - 1] - 1] == _NEWLINE:
+        # lines are joined by newlines: the newline before a dropped last line goes with it
+        if filled > first and not kept[line - 1] and body[begin + out_end[filled - 1] - 1] == _NEWLINE:
             out_end[filled - 1] -= 1
         out_offsets[doc + 1] = filled
     return filled
@@ -49,7 +52,7 @@ def keep_lines(text: pa.StringArray, line_offsets: npt.NDArray[np.int64], kept: 
     body, offsets = string_buffers(text)
     starts, ends = np.zeros(len(kept), np.int32), np.zeros(len(kept), np.int32)
     bounds = np.zeros(len(text) + 1, np.int32)
-    count = _line_ranges(body, offsets, line_offsets, kept, starts, ends, bounds)
+    count = _line_ranges(body, offsets, line_offsets, kept, (starts, ends, bounds))
     ranges = pa.StructArray.from_arrays([pa.array(starts[:count]), pa.array(ends[:count])], fields=list(RANGE))
     return pa.ListArray.from_arrays(pa.array(bounds), ranges)
 
@@ -64,7 +67,8 @@ def _flat(ranges: pa.ListArray) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.i
 
 
 @kernel
-def _view_bytes(body, offsets, bounds, starts, ends, out, out_offsets):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _view_bytes(body: Any, offsets: Any, view: Any, out: Any, out_offsets: Any) -> int:
+    bounds, starts, ends = view
     filled = 0
     for doc in range(len(offsets) - 1):
         for r in range(bounds[doc], bounds[doc + 1]):
@@ -78,15 +82,15 @@ def _view_bytes(body, offsets, bounds, starts, ends, out, out_offsets):  # type:
 def apply_view(text: pa.StringArray, view: pa.ListArray) -> pa.StringArray:
     """Return the texts that the views leave, shape (len(text),)."""
     body, offsets = string_buffers(text)
-    bounds, starts, ends = _flat(view)
     out = np.empty(int(offsets[-1] - offsets[0]), np.uint8)
     out_offsets = np.zeros(len(text) + 1, np.int32)
-    size = _view_bytes(body, offsets, bounds, starts, ends, out, out_offsets)
+    size = _view_bytes(body, offsets, _flat(view), out, out_offsets)
     return pa.StringArray.from_buffers(len(text), pa.py_buffer(out_offsets), pa.py_buffer(out[:size]))
 
 
 @kernel
-def _inside(item_doc_offsets, item_starts, offsets, bounds, starts, ends, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _inside(item_doc_offsets: Any, item_starts: Any, offsets: Any, view: Any, out: Any) -> None:
+    bounds, starts, ends = view
     for doc in range(len(offsets) - 1):
         r = bounds[doc]
         for item in range(item_doc_offsets[doc], item_doc_offsets[doc + 1]):
@@ -105,13 +109,14 @@ def items_in_view(
     """Return 1 for each item (word, line) whose absolute start byte lies in its text's view, shape (n_items,)."""
     _, offsets = string_buffers(text)
     out = np.zeros(len(item_starts), np.uint8)
-    _inside(item_doc_offsets, item_starts, offsets, *_flat(view), out)
+    _inside(item_doc_offsets, item_starts, offsets, _flat(view), out)
     return out
 
 
 @kernel
-def _to_code_points(body, offsets, bounds, starts, ends, point_offsets, points, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _to_code_points(body: Any, offsets: Any, view: Any, point_offsets: Any, points: Any, out: Any) -> None:
     """Map byte offsets, ascending within each text, to code points of its view."""
+    bounds, starts, ends = view
     for doc in range(len(offsets) - 1):
         base, r, done, seen = offsets[doc], bounds[doc], 0, 0
         for k in range(point_offsets[doc], point_offsets[doc + 1]):
@@ -137,7 +142,7 @@ def parts_of_view(text: pa.StringArray, view: pa.ListArray, parts: pa.ListArray)
     sides = [flat.field(name).to_numpy(zero_copy_only=False) for name in ("start", "end")]
     points = np.stack(sides, axis=1).ravel().astype(np.int32)
     mapped = np.zeros(len(points), np.int32)
-    _to_code_points(body, offsets, *_flat(view), at.astype(np.int64) * 2, points, mapped)
+    _to_code_points(body, offsets, _flat(view), at.astype(np.int64) * 2, points, mapped)
     start, end = mapped[0::2], mapped[1::2]
     media = pc.is_in(flat.field("kind"), pa.array(["image", "audio", "video"])).to_numpy(zero_copy_only=False)
     stays = media | (start < end)

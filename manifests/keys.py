@@ -35,7 +35,7 @@ def record_ids(uris: Iterable[str], payload_digests: Iterable[bytes]) -> pa.Fixe
 
 
 def keys_of(ids: pa.FixedSizeBinaryArray) -> UInt64s:
-    """Return the first 8 bytes of each id as a big-endian number, shape (len(ids),): the order of keys is the order of ids."""
+    """Return the first 8 bytes of each id as a big-endian number, shape (len(ids),): keys order as ids do."""
     width = ids.type.byte_width
     raw = np.frombuffer(ids.buffers()[1], np.uint8)[ids.offset * width : (ids.offset + len(ids)) * width]
     return np.ascontiguousarray(raw.reshape(-1, width)[:, :8]).view(">u8").ravel().astype(np.uint64)
@@ -49,7 +49,7 @@ def key_range(partition: int, partitions: int) -> tuple[int, int]:
 
 
 def sampled(keys: UInt64s, fraction: float, salt: int) -> npt.NDArray[np.bool_]:
-    """Return a coin for each key that depends on the key and `salt` only; true with probability `fraction` in [0, 1]."""
+    """Return a coin for each key, true with probability `fraction`, that depends on the key and `salt` only."""
     mixed = (keys ^ np.uint64(salt)) * np.uint64(0x9E3779B97F4A7C15)
     mixed = (mixed ^ (mixed >> np.uint64(29))) * np.uint64(0xBF58476D1CE4E5B9)
     coin: npt.NDArray[np.bool_] = (mixed >> np.uint64(11)).astype(np.float64) < fraction * float(1 << 53)

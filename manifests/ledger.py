@@ -18,7 +18,7 @@ class LedgerError(ValueError):
 
 @dataclass
 class Account:
-    """One unit's account. `reasons` counts records under "verdict/reason"; bytes that no record owns are `lost_bytes`."""
+    """One unit's account. `reasons` counts records under "verdict/reason"; `lost_bytes` belong to no record."""
 
     unit: str
     key: str = ""  # Unit.key in decimal, as rows name the unit
@@ -43,7 +43,13 @@ class Account:
             raise LedgerError(f"unit {self.unit}: {self.read} records read, {out} accounted for ({parts})")
 
     def as_json(self) -> dict[str, Any]:
-        return {"unit": self.unit, "unit_key": self.key, "in": self.read, "out": dict(sorted(self.reasons.items())), "lost_bytes": self.lost_bytes}
+        return {
+            "unit": self.unit,
+            "unit_key": self.key,
+            "in": self.read,
+            "out": dict(sorted(self.reasons.items())),
+            "lost_bytes": self.lost_bytes,
+        }
 
 
 def total(accounts: Iterable[Account], name: str = "total") -> Account:

@@ -14,6 +14,7 @@ class Limits:
     """Limits with their units in their names; `max` is inclusive."""
 
     # sources
+    unit_bytes: int = 256 * MIB  # what one stage task reads of an input
     max_record_bytes: int = 16 * MIB  # one record's payload, decoded
     max_coding_ratio: int = 200  # decoded / coded, past the first MiB
     max_header_bytes: int = 256 * KIB  # WARC and HTTP headers

@@ -63,6 +63,9 @@ class LocalStore:
     def __post_init__(self) -> None:
         object.__setattr__(self, "root", Path(os.path.abspath(self.root)))  # noqa: PTH100  (keeps links)
 
+    def __reduce__(self) -> tuple[type["LocalStore"], tuple[Path, System]]:
+        return (LocalStore, (self.root, self.system))  # what is durable here may not be so on another machine
+
     @property
     def uri(self) -> str:
         return str(self.root)
@@ -85,7 +88,9 @@ class LocalStore:
         return f"{status.st_mtime_ns:x}-{status.st_size:x}"
 
     def _status(self, name: str) -> os.stat_result | None:
-        path = self.path(name)
+        return self._status_of(self.path(name))
+
+    def _status_of(self, path: Path) -> os.stat_result | None:
         try:
             status = self._retried("look up", path, lambda: self.system.stat(path))
         except ObjectNotFound:
@@ -124,14 +129,22 @@ class LocalStore:
 
     def put_new(self, name: str, data: bytes | Path) -> bool:
         path = self.path(name)
+        try:
+            created = self._put(path, data)
+        except ObjectNotFound:  # the folder was there once and has been removed
+            self._durable.clear()
+            created = self._put(path, data)
+        if isinstance(data, Path):
+            self._discard(data)
+        return created
+
+    def _put(self, path: Path, data: bytes | Path) -> bool:
         self._make_folder(path.parent)
         created = False
-        if self._status(name) is None:
+        if self._status_of(path) is None:
             created = self._retried("create", path, lambda: self._create(path, data))
         # Also where another writer was first: it may have died between its link and this.
         self._retried("make durable", path, lambda: self._fsync_folder(path.parent))
-        if isinstance(data, Path):
-            self._discard(data)
         return created
 
     def _create(self, path: Path, data: bytes | Path) -> bool:

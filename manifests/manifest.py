@@ -28,7 +28,7 @@ def seal(body: Manifest) -> Manifest:
 
 
 def newest_version(store: Store, job: str) -> int:
-    """Return the highest committed version, 0 where there is none; at most one probe past the hint in the usual case."""
+    """Return the highest committed version, 0 where there is none; one probe past the hint in the usual case."""
     version = _hint(store, job)
     while version and store.size(manifest_name(job, version)) is None:
         version -= 1

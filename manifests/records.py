@@ -36,7 +36,10 @@ RAW = pa.schema(
         ("uri", pa.string()),  # canonical: the record's own, or input-name:relative/path[#row]
         ("ordinal", pa.int64()),  # 0-based position among the unit's records
         ("offset", pa.int64()),  # byte offset in the input file, or -1
-        ("media_type", pa.string()),  # as declared, lower case, without parameters; null where nothing is declared
+        (
+            "media_type",
+            pa.string(),
+        ),  # as declared, lower case, without parameters; null where nothing is declared
         ("charset", pa.string()),  # as declared by the transport, or null
         ("fetched_at", TIMESTAMP),  # from the input, or null
         ("policy", pa.string()),  # raw owner's signals (X-Robots-Tag lines joined by newline), or null

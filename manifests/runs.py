@@ -72,7 +72,9 @@ def put_same(store: Store, name: str, data: bytes) -> None:
         raise RuntimeError(f"{name}: written twice with different bytes; the work that makes it is not deterministic")
 
 
-def read_run(store: Store, run: Run, low: int = 0, high: int = KEY_SPACE, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+def read_run(
+    store: Store, run: Run, low: int = 0, high: int = KEY_SPACE, columns: Sequence[str] | None = None
+) -> Iterator[pa.RecordBatch]:
     """Yield the rows of a run with low <= key < high, in order, `key` always among the columns."""
     with store.open(run.name) as file:
         reader = pa.ipc.open_file(file)

@@ -13,7 +13,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from urllib.parse import quote
@@ -195,7 +195,9 @@ def _write_package(package: Package, folder: Path, full: bool) -> dict[str, int]
     written = {}
     for index, paths in enumerate(packed(sizes, FULL_FILE_BYTES if full else SMALL_FILE_BYTES)):
         target = folder / f"{package.name}-{index:03d}.warc.gz"
-        written[target.name] = write_warc(target, FETCHED_AT, info, (page_of(package, path) for path in paths))
+        written[target.name] = write_warc(
+            target, FETCHED_AT, info, (page_of(package, path) for path in paths)
+        )
     return written
 
 
@@ -224,7 +226,8 @@ def demo_input(full: bool = True, say: Say = lambda _: None) -> Path:
                 staged = Path(work) / "warc"
                 staged.mkdir()
                 written = build_warcs(staged, packages, full)
-                stated = [asdict(p) | {"root": None} for p in packages]
-                (staged / "input.json").write_text(json.dumps({"packages": stated, "records": written}, indent=1))
+                stated = [{"name": p.name, "version": p.version, "sha256": p.sha256} for p in packages]
+                described = json.dumps({"packages": stated, "records": written}, indent=1)
+                (input_root() / f"{name}.json").write_text(described + "\n")
                 staged.rename(final)
     return final

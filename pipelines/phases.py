@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.pvalue import PCollection
 from apache_beam.runners.runner import PipelineRunner
 from apache_beam.transforms.util import Reshuffle
 
@@ -95,7 +96,7 @@ class Work(beam.DoFn):
 
 
 @dataclass
-class RunTasks(beam.PTransform):
+class RunTasks(beam.PTransform[beam.pvalue.PBegin, "PCollection[str]"]):
     """The phase's shape, the same for every job."""
 
     store_uri: str
@@ -103,7 +104,7 @@ class RunTasks(beam.PTransform):
     worker: str
     config: dict[str, Any]
 
-    def expand(self, begin: beam.pvalue.PBegin) -> beam.PCollection[str]:
+    def expand(self, begin: beam.pvalue.PBegin) -> "PCollection[str]":
         return (
             begin
             | "TaskList" >> beam.Create([self.task_list])
@@ -131,7 +132,11 @@ class Launcher:
         if missing:
             task_list = self._store_tasks(job, phase)
             with Progress(phase.name, self.store, [t.marker for t in phase.tasks], self.quiet):
-                self.run_pipeline(lambda pipeline: pipeline | phase.name >> RunTasks(self.store_uri, task_list, phase.worker, phase.config))
+                self.run_pipeline(
+                    lambda pipeline: (
+                        pipeline | phase.name >> RunTasks(self.store_uri, task_list, phase.worker, phase.config)
+                    )
+                )
         return [json.loads(self.store.read(task.marker)) for task in phase.tasks]
 
     def run_pipeline(self, build: Callable[[beam.Pipeline], Any]) -> None:

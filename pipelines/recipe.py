@@ -27,6 +27,7 @@ from pydantic_core import PydanticCustomError
 
 from manifests.limits import Limits
 from pipelines.recipe_errors import RecipeError, Source, explain, nearest, read_yaml
+from tokenizer.settings import MAX_RUN, TrainSettings
 
 FORMAT = 1
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -166,16 +167,39 @@ class Text(Block):
         return {name: bounds.model_dump(exclude_unset=True) for name, bounds in self.thresholds.items()}
 
 
+Runs = Annotated[int, Field(ge=0, le=MAX_RUN)]
+
+
 class Tokenizer(Block):
-    """A SentencePiece model, trained on the counts of the whole corpus."""
+    """A SentencePiece model, trained on the counts of the whole corpus (tokenizer.settings.TrainSettings)."""
 
     algorithm: Literal["bpe"] = "bpe"
-    vocabulary: Annotated[
-        int, Field(ge=300, le=1_000_000, description="pieces, with special ones and bytes")
-    ] = 8000
-    character_coverage: Annotated[float, Field(gt=0.9, le=1)] = 0.9999
+    vocabulary: Annotated[int, Field(ge=300, le=1_000_000, description="pieces, all kinds counted")] = 262_144
+    character_coverage: Annotated[float, Field(ge=0.98, le=1)] = 0.9999
     byte_fallback: bool = True
     split_digits: bool = True
+    allow_whitespace_only_pieces: bool = True
+    add_dummy_prefix: bool = False
+    newline_runs: Runs = MAX_RUN
+    tab_runs: Runs = MAX_RUN
+    space_runs: Runs = MAX_RUN
+    user_symbols: tuple[str, ...] = ()
+    control_symbols: tuple[str, ...] = ()
+    max_piece_characters: Annotated[int, Field(ge=1, le=512)] = 16
+    hard_limit: Annotated[bool, Field(description="false: fewer pieces where the counts end")] = True
+
+    @model_validator(mode="after")
+    def _trainable(self) -> "Tokenizer":
+        try:
+            self.train_settings()
+        except ValueError as error:
+            raise _wrong((), str(error)) from error
+        return self
+
+    def train_settings(self) -> TrainSettings:
+        """Return the settings as the trainer takes them."""
+        given = self.model_dump(exclude={"algorithm", "vocabulary"})
+        return TrainSettings(vocab_size=self.vocabulary, **given)
 
 
 def _limit(name: str, default: float) -> Any:
@@ -228,10 +252,7 @@ class Recipe(Block):
 
 def rule_names() -> dict[str, list[str]]:
     """Return rule set -> the names of its rules, in order."""
-    try:
-        from filters.rule_sets import RULE_SETS
-    except ModuleNotFoundError:  # for now
-        return {"gopher_v1": ["gopher_v1/duplicate_line_fraction"], "c4_v1": [], "fineweb_v1": []}
+    from filters.rule_sets import RULE_SETS
 
     return {name: [rule.name for rule in rules] for name, rules in RULE_SETS.items()}
 

@@ -50,7 +50,11 @@ def describe_plan(recipe: Recipe, text: Any) -> dict[str, Any]:
         "out": text.launcher.store_uri,
         "recipe": recipe.model_dump(mode="json", by_alias=True),
         "settings": text.described(),
-        "units": {"count": len(planned), "staged_already": done, "names": [each.unit.name for each in planned]},
+        "units": {
+            "count": len(planned),
+            "staged_already": done,
+            "names": [each.unit.name for each in planned],
+        },
         "beam_options": list(text.launcher.beam_options),
         "workers": text.launcher.workers,
     }

@@ -1,4 +1,4 @@
-"""One record's story, found in a snapshot: published, dropped, merged, refused or quarantined, and where it came from."""
+"""One record's story in a snapshot: kept, dropped, merged, refused or quarantined, and where it came from."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -28,13 +28,21 @@ def _may_hold(shard: dict[str, Any], record_id: str) -> bool:
     return shard["min_id"] is not None and shard["min_id"] <= record_id.lower() <= shard["max_id"]
 
 
-def _rows(file: pq.ParquetFile, shard: dict[str, Any], record_id: str | None, uri: str | None, units: dict[str, str]) -> Iterator[dict[str, Any]]:
-    name, wanted = ("uri", pa.scalar(uri)) if uri is not None else ("id", pa.scalar(bytes.fromhex(record_id or ""), pa.binary(16)))
+def _rows(
+    file: pq.ParquetFile, shard: dict[str, Any], record_id: str | None, uri: str | None, units: dict[str, str]
+) -> Iterator[dict[str, Any]]:
+    name, wanted = (
+        ("uri", pa.scalar(uri)) if uri is not None else ("id", pa.scalar(bytes.fromhex(record_id or ""), pa.binary(16)))
+    )
     for group in range(file.num_row_groups):
         found = pc.equal(file.read_row_group(group, columns=[name])[name], wanted)
         if pc.any(found).as_py():
             for row in file.read_row_group(group).filter(found).to_pylist():
-                yield {"verdict": row.get("verdict") or _VERDICT[shard["kind"]], "shard": shard["name"], **_readable(row, units)}
+                yield {
+                    "verdict": row.get("verdict") or _VERDICT[shard["kind"]],
+                    "shard": shard["name"],
+                    **_readable(row, units),
+                }
 
 
 def _readable(row: dict[str, Any], units: dict[str, str]) -> dict[str, Any]:
@@ -51,3 +59,18 @@ def _readable(row: dict[str, Any], units: dict[str, str]) -> dict[str, Any]:
         else:
             shown[name] = value
     return shown
+
+
+def rows_with_ids(store: Store, manifest: Manifest, kind: str, ids: set[bytes]) -> dict[bytes, dict[str, Any]]:
+    """Return id -> row of the shards of one kind, for a handful of ids."""
+    wanted = pa.array(sorted(ids), pa.binary(16))
+    found: dict[bytes, dict[str, Any]] = {}
+    for shard in manifest["shards"]:
+        if shard["kind"] == kind and any(_may_hold(shard, each.hex()) for each in ids):
+            with arrow_file(store, shard["name"]) as file:
+                parquet = pq.ParquetFile(file)
+                for group in range(parquet.num_row_groups):
+                    hit = pc.is_in(parquet.read_row_group(group, columns=["id"])["id"], wanted)
+                    if pc.any(hit).as_py():
+                        found |= {row["id"]: row for row in parquet.read_row_group(group).filter(hit).to_pylist()}
+    return found

@@ -18,7 +18,12 @@ VERBS = ("run", "text", "tokenizer", "verify", "inspect", "report", "schema")
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory) -> zipfile.ZipFile:
     out = tmp_path_factory.mktemp("wheel")
-    subprocess.run([sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(out)], cwd=ROOT, check=True, capture_output=True)
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(out)],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+    )
     return zipfile.ZipFile(next(out.glob("*.whl")))
 
 
@@ -57,7 +62,17 @@ def test_every_verb_is_in_the_guide(verb):
 
 def test_the_users_packages_are_required():
     project = (ROOT / "pyproject.toml").read_text()
-    for name in ("apache-beam", "pyarrow", "sentencepiece", "webdataset", "img2dataset", "fasttext", "datasketch", "pillow", "ffmpeg-python"):
+    for name in (
+        "apache-beam",
+        "pyarrow",
+        "sentencepiece",
+        "webdataset",
+        "img2dataset",
+        "fasttext",
+        "datasketch",
+        "pillow",
+        "ffmpeg-python",
+    ):
         assert f'"{name}' in project
 
 

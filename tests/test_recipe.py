@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import subprocess
 import sys
@@ -15,12 +16,14 @@ from pipelines.recipe import (
     Recipe,
     RecipeError,
     Text,
+    Tokenizer,
     default_recipe,
     load_recipe,
     recipe_schema,
     rule_names,
 )
 from pipelines.recipe_errors import read_yaml
+from tokenizer.settings import TrainSettings
 
 ROOT = Path(__file__).resolve().parent.parent
 SMALLEST = "corpusmill: 1\ninputs:\n  - {name: pages, uri: pages}\n"
@@ -176,6 +179,13 @@ def test_editors_and_the_program_agree_on_the_recipes_that_ship():
         ),
         pytest.param(
             "tokenizer:\n  vocabulary: 10\n", 5, "tokenizer.vocabulary", "300", id="a tiny vocabulary"
+        ),
+        pytest.param(
+            'tokenizer:\n  vocabulary: 500\n  user_symbols: ["a b"]\n',
+            4,
+            "tokenizer",
+            "'a b'",
+            id="a symbol with a space",
         ),
         pytest.param(
             "text:\n  shards: 1\n  shards: 2\n", 6, "text.shards", "first on line 5", id="a key given twice"
@@ -355,6 +365,12 @@ def test_limits_are_the_defaults_changed_by_name(written):
 def test_thresholds_keep_what_is_not_given_apart_from_what_is_taken_away(written):
     recipe = load_recipe(written(SMALLEST + f"text: {{thresholds: {{{RULE}: {{max: null}}}}}}\n"))
     assert recipe.text.threshold_bounds() == {RULE: {"max": None}}
+
+
+def test_a_tokenizer_block_has_every_setting_of_the_trainer_that_changes_the_model():
+    fields = {each.name for each in dataclasses.fields(TrainSettings)} - {"vocab_size", "num_threads"}
+    assert fields == set(Tokenizer.model_fields) - {"algorithm", "vocabulary"}
+    assert Tokenizer().train_settings() == TrainSettings()
 
 
 def test_every_refusal_that_exists_can_be_asked_for():

@@ -18,10 +18,8 @@ from filters.word_breaks import word_spans
 
 # ---- the oracle: the rules of UAX #29, table 3 and section 4.1.1, one by one, slowly
 
-CLASSES = (
-    "CR LF Newline Extend ZWJ Format Katakana Hebrew_Letter ALetter Single_Quote Double_Quote MidNumLet MidLetter "
-    "MidNum Numeric ExtendNumLet Regional_Indicator WSegSpace"
-).split()
+CLASSES = ["CR", "LF", "Newline", "Extend", "ZWJ", "Format", "Katakana", "Hebrew_Letter", "ALetter", "Single_Quote",
+    "Double_Quote", "MidNumLet", "MidLetter", "MidNum", "Numeric", "ExtendNumLet", "Regional_Indicator", "WSegSpace"]  # fmt: skip
 AHLETTER, MARKS = {"ALetter", "Hebrew_Letter"}, {"Extend", "Format", "ZWJ"}
 MID_LETTER, MID_NUMBER = {"MidLetter", "MidNumLet", "Single_Quote"}, {"MidNum", "MidNumLet", "Single_Quote"}
 NEWLINES, RUNS = {"CR", "LF", "Newline"}, {"Katakana", "Chinese or Japanese", "Thai"}
@@ -40,7 +38,9 @@ def tailored(character: str) -> str:
         return annex(character)
     if regex.match(r"(?V1)[\p{WB=Katakana}\p{Hiragana}\p{Han}\u3006--[\u30A0\p{P}]]", character):
         return "Chinese or Japanese" if regex.match(r"[\p{L}\p{Nl}\p{WB=Katakana}]", character) else "Other"
-    return "Thai" if regex.match(r"(?V1)[\p{Thai}&&\p{L}]", character) else annex(character).replace("Katakana", "Other")
+    return (
+        "Thai" if regex.match(r"(?V1)[\p{Thai}&&\p{L}]", character) else annex(character).replace("Katakana", "Other")
+    )
 
 
 @cache
@@ -62,7 +62,7 @@ def breaks_between(text: str, i: int, classify: Classify) -> bool:
     if after in MARKS or (before, after) == ("WSegSpace", "WSegSpace"):  # WB4, WB3d
         return False
     flags = len(left) - len("".join("R" if c == "Regional_Indicator" else "-" for c in left).rstrip("R"))
-    return not joins(*([""] + left)[-2:], *(right + [""])[:2]) and not (right[0] == "Regional_Indicator" and flags % 2)
+    return not joins(*["", *left][-2:], *[*right, ""][:2]) and not (right[0] == "Regional_Indicator" and flags % 2)
 
 
 def belongs_to_the_one_before(text: str, i: int, classify: Classify) -> bool:
@@ -109,7 +109,7 @@ def words_of(*texts: str) -> list[list[str]]:
 
 def spans_of(*texts: str) -> list[list[str]]:
     array = pa.array(texts, pa.string())
-    found = word_spans(array)
+    found = word_spans(*string_buffers(array))
     return texts_of(array, found.starts, found.ends, found.doc_offsets)
 
 
@@ -143,7 +143,9 @@ def test_words_are_those_of_the_unicode_test_file(break_cases):
     plain = [case for case in break_cases if not regex.search(r"\p{WB=Katakana}", "".join(case))]
     assert len(plain) > 1_600
     expected = [[part for part in case if is_word(part)] for case in plain]
-    wrong = [case for case, found in zip(plain, words_of(*map("".join, plain)), strict=True) if found != expected.pop(0)]
+    wrong = [
+        case for case, found in zip(plain, words_of(*map("".join, plain)), strict=True) if found != expected.pop(0)
+    ]
     assert [case for case in wrong if case not in OF_ANOTHER_VERSION] == []
 
 
@@ -153,7 +155,9 @@ def test_spans_of_the_unicode_test_file_differ_by_the_tailoring_alone(break_case
         assert found == [part for part in segments(text, tailored) if is_word(part)]
 
 
-ONE_OF_EACH = "\r\n\u0085\u0301\u200d\u00ad\ufe0fカーｱאaBéŐж'\".·:,;19٣_‿ 　🇩☺👍漢㐂々〆〇ひ゛゠ไก่๑한é½²①ªʰ\x00𝔸𠮷😀।ि्क-"
+ONE_OF_EACH = (
+    "\r\n\u0085\u0301\u200d\u00ad\ufe0fカーｱאaBéŐж'\".·:,;19٣_‿ 　🇩☺👍漢㐂々〆〇ひ゛゠ไก่๑한é½²①ªʰ\x00𝔸𠮷😀।ि्क-"
+)
 
 
 @given(st.text(st.one_of(st.sampled_from(ONE_OF_EACH), st.characters(exclude_categories=["Cs"])), max_size=12))
@@ -247,7 +251,7 @@ def test_hashes_of_short_words_do_not_meet():
 def test_hashes_are_uniform_in_every_bit():
     hashes = segment(pa.array([" ".join(f"w{n}" for n in range(20_000))])).hashes
     ones = [int(np.sum(hashes >> np.uint64(bit) & np.uint64(1))) for bit in range(64)]
-    assert 9_500 < min(ones) and max(ones) < 10_500
+    assert min(ones) > 9_500 and max(ones) < 10_500
 
 
 # ---- a text's words depend on nothing but the text
@@ -283,7 +287,7 @@ def test_arrays_have_the_types_that_the_other_filters_expect():
 
 @pytest.mark.parametrize(
     ("unit", "count"),
-    [("a ", 1), ("x", 0), ("文書の処理を実行し", None), ("ก็ไม่", None), ("ကခဂ", None), ("😀", None), ("'", None)],
+    [("a ", 1), ("x", 0), ("文書の処理を実行し", None), ("ก็ไม่", None), ("ကခဂ", None), ("a'\u0301", None)],
 )
 def test_a_line_of_four_megabytes_costs_no_more_than_itself(unit, count):
     repeats = 4_000_000 // len(unit.encode())

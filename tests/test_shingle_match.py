@@ -53,7 +53,7 @@ def test_members_go_to_the_first_leader_they_resemble(clusters, threshold):
 
 
 def variants(seed, count, size, families, shared=0):
-    """Make sets of `families` kinds, each a slightly changed copy of its family, with `shared` common numbers."""
+    """Make sets of some kinds, each a slightly changed copy of its family, and `shared` common numbers."""
     random = np.random.default_rng(seed)
     kinds = [random.choice(60_000, size, replace=False) + 5000 for _ in range(families)]
     made = []
@@ -96,7 +96,7 @@ def test_what_the_cap_leaves_is_kept_and_counted(seed, cap, threshold):
 
 
 def test_a_template_shared_by_all_does_not_hide_the_real_duplicates():
-    cluster = variants(8, count=600, size=120, families=200, shared=60)
+    cluster = variants(8, count=600, size=60, families=200, shared=140)
     found = matched([cluster], 0.8, max_leaders=16)
     assert len(found.members) >= 0.99 * len(greedy([cluster], 0.8))
 

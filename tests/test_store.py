@@ -7,6 +7,7 @@ import hashlib
 import os
 import pickle
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -256,6 +257,19 @@ def test_an_adopted_file_gets_the_permissions_of_its_folder(tmp_path):
     assert (tmp_path / "out" / "shard").stat().st_mode & 0o777 == 0o640
 
 
+def test_a_folder_that_was_removed_is_made_again(tmp_path):
+    store = LocalStore(tmp_path / "out")
+    store.put_new("job/a", b"1")
+    shutil.rmtree(tmp_path / "out")
+    assert store.put_new("job/a", b"2")
+    assert store.read("job/a") == b"2"
+
+
+def test_a_source_that_is_not_there_is_a_named_error(tmp_path):
+    with pytest.raises(ObjectNotFound, match="ENOENT"):
+        LocalStore(tmp_path / "out").put_new("a", tmp_path / "nothing")
+
+
 def test_a_folder_in_the_place_of_an_object_is_a_named_error(tmp_path):
     (tmp_path / "name").mkdir()
     with pytest.raises(StoreError, match="EEXIST"):
@@ -483,9 +497,7 @@ def test_power_may_go_at_any_call_and_what_put_new_promised_is_on_disk(tmp_path,
         source.write_bytes(BODY)
         disk = Disk(cut_at=n)
         with contextlib.suppress(PowerCut):
-            promised = LocalStore(base / "out", disk).put_new(
-                "job/done/a", BODY if data == "bytes" else source
-            )
+            promised = LocalStore(base / "out", disk).put_new("job/done/a", BODY if data == "bytes" else source)
         found = disk.survivors(base.stat().st_ino)
         shown = {name: body for name, body in found.items() if TEMPORARY_PREFIX not in name}
         assert shown in ({}, {"out/job/done/a": BODY})
@@ -604,9 +616,7 @@ def test_a_write_whose_answer_is_lost_is_known_as_our_own(s3_server, operation, 
 def test_an_upload_carries_the_sha256_that_the_server_is_to_check(s3_server):
     store = S3Store("corpus", "checksum")
     sent = []
-    store.client.meta.events.register(
-        "before-send.s3.PutObject", lambda request, **_: sent.append(request.headers)
-    )
+    store.client.meta.events.register("before-send.s3.PutObject", lambda request, **_: sent.append(request.headers))
     store.put_new("a", BODY)
     assert base64.b64decode(sent[0]["x-amz-checksum-sha256"]) == hashlib.sha256(BODY).digest()
     assert sent[0]["If-None-Match"] in ("*", b"*")

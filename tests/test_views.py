@@ -23,7 +23,10 @@ def test_a_view_of_lines_is_those_lines_joined(data):
     masks = [data.draw(st.lists(st.booleans(), min_size=len(lines), max_size=len(lines))) for lines in documents]
     text, offsets = _array(["\n".join(lines) for lines in documents])
     view = keep_lines(text, offsets, np.array([keep for mask in masks for keep in mask], np.uint8))
-    expected = ["\n".join(line for line, keep in zip(lines, mask, strict=True) if keep) for lines, mask in zip(documents, masks, strict=True)]
+    expected = [
+        "\n".join(line for line, keep in zip(lines, mask, strict=True) if keep)
+        for lines, mask in zip(documents, masks, strict=True)
+    ]
     assert apply_view(text, view).to_pylist() == expected
 
 

@@ -17,8 +17,8 @@ class Tallied:
 class CountLedger(Tallied):
     """What counting did with the characters (code points) of its texts.
 
-    `literal_space_symbols` are U+2581 in the text: SentencePiece can't tell them from spaces, so they are counted
-    as such (and are among `counted`); a text that holds one does not survive a round trip.
+    `literal_space_symbols` are U+2581 in the text: SentencePiece can't tell them from spaces, so they are
+    counted as such (and are among `counted`); a text that holds one does not survive a round trip.
     """
 
     documents: int = 0

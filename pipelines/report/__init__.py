@@ -1,1 +1,19 @@
-"""The report: one HTML page that shows what came in, what stayed, what went and why, from statistics and samples."""
+"""The report: one HTML page that shows what came in, what stayed, what went and why."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from manifests.manifest import Manifest
+    from manifests.store import Store
+
+
+def build_report(store: "Store", manifests: Mapping[str, "Manifest"]) -> bytes:
+    """Return the page of committed snapshots, {"text": manifest, "tokenizer": manifest or absent}.
+
+    It reads the manifests and a few rows of a few shards, however large the corpus is.
+    """
+    from pipelines.report.gather import gather
+    from pipelines.report.page import render
+
+    return render(gather(store, manifests))

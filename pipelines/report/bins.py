@@ -1,4 +1,4 @@
-"""Bins of the report's histograms: fixed before the first value is seen, so that counts of any two parts add up."""
+"""Bins of the report's histograms: fixed before the first value is seen, so that counts add up."""
 
 from collections.abc import Sequence
 
@@ -18,7 +18,7 @@ def edges_of(numerator: str, per: str | None) -> tuple[float, ...]:
 
 
 def bin_counts(values: npt.NDArray[np.float64], edges: Sequence[float]) -> npt.NDArray[np.int64]:
-    """Count values (>= edges[0], no NaN) into bins, int64[len(edges)]; see data.Histogram for what is where."""
+    """Count values (>= edges[0], no NaN) into bins as data.Histogram has them, int64[len(edges)]."""
     n = len(edges) - 1
     index = np.searchsorted(np.asarray(edges), values, side="right") - 1
     index[values == edges[-1]] = n - 1

@@ -27,7 +27,7 @@ VARIABLES = {
     MERGED: "--merged",
     OUTSIDE: "--outside",
 }
-STYLE: Mapping[str, Any] = {
+STYLE: Any = {
     "svg.fonttype": "none",
     "font.family": "sans-serif",
     "font.size": 8,
@@ -62,7 +62,8 @@ def drawing(name: str, width: float, height: float) -> Iterator[tuple[Any, list[
         figure = Figure(figsize=(width, height), layout="constrained")
         done: list[Html] = []
         yield figure.add_subplot(), done
-        canvas, written = FigureCanvasSVG(figure), io.StringIO()
+        written = io.StringIO()
+        canvas: Any = FigureCanvasSVG(figure)
         canvas.print_svg(written, metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
         done.append(inline(written.getvalue(), name))
 
@@ -72,7 +73,9 @@ def inline(svg: str, name: str) -> Html:
     body = svg[svg.index("<svg") :]
     body = re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.S)
     body = re.sub(r'(\bid="|url\(#|xlink:href="#)', rf"\g<1>{name}-", body).replace("xlink:href", "href")
-    body = re.sub(r' (?:width|height)="[\d.]+pt"', "", body, count=2).replace(' xmlns:xlink="http://www.w3.org/1999/xlink"', "")
+    body = re.sub(r' (?:width|height)="[\d.]+pt"', "", body, count=2).replace(
+        ' xmlns:xlink="http://www.w3.org/1999/xlink"', ""
+    )
     body = re.sub(r"<defs>\s*<style[^>]*>.*?</style>\s*</defs>", "", body, flags=re.S)
     for colour, variable in VARIABLES.items():
         body = body.replace(colour, f"var({variable})")
@@ -82,8 +85,8 @@ def inline(svg: str, name: str) -> Html:
 def histogram(name: str, data: Histogram) -> Html:
     """Draw kept documents upwards and dropped ones downwards, each as shares of their own total.
 
-    Bins have equal widths on the page, whatever their edges; heights are square roots, so that a bin of 0.1 % is
-    still seen beside one of 90 %. The part of the axis that a rule drops is shaded.
+    Bins have equal widths on the page, whatever their edges; heights are square roots, so that a bin of
+    0.1 % is still seen beside one of 90 %. The part of the axis that a rule drops is shaded.
     """
     view = drawn_bins(data)
     with drawing(name, 3.3, 1.75) as (axes, done):
@@ -99,7 +102,9 @@ def histogram(name: str, data: Histogram) -> Html:
 
 
 class DrawnBins:
-    """The bins of a histogram that are drawn: no empty ends, at most MAX_BINS, values beyond the last edge apart."""
+    """The bins of a histogram that are drawn: no empty ends, at most MAX_BINS, what is beyond the last edge
+    apart.
+    """
 
     def __init__(self, edges: Sequence[float], kept: Any, dropped: Any, beyond: bool) -> None:
         self.edges, self.kept, self.dropped, self.beyond = edges, kept, dropped, beyond
@@ -131,9 +136,10 @@ def _shade(axes: Any, data: Histogram, view: DrawnBins) -> None:
     right = len(view.kept)
     for threshold in data.thresholds:
         if threshold.max is not None:
-            _bound(axes, view.position(threshold.max), right, f"≤ {threshold.max:g}", "right")
+            beyond = 0.0 if data.is_ratio else 1.0  # counts are whole: the bin of the bound itself is kept
+            _bound(axes, view.position(threshold.max + beyond), right, f"≤ {_value(threshold.max)}", "right")
         if threshold.min is not None:
-            _bound(axes, view.position(threshold.min), 0, f"≥ {threshold.min:g}", "left")
+            _bound(axes, view.position(threshold.min), 0, f"≥ {_value(threshold.min)}", "left")
 
 
 def _bound(axes: Any, at: float, end: float, label: str, align: str) -> None:
@@ -147,13 +153,26 @@ def _bound(axes: Any, at: float, end: float, label: str, align: str) -> None:
 
 
 def _value_axis(axes: Any, view: DrawnBins) -> None:
-    n = len(view.edges) - 1
-    at = list(range(0, n + 1, max(1, round(n / 5))))
-    labels = [_value(view.edges[i]) for i in at]
+    values = round_values(view.edges)
+    at, labels = [view.position(value) for value in values], [_value(value) for value in values]
     if view.beyond:
-        at, labels = [*at, n + 0.5], [*labels, "more"]
+        at, labels = [*at, len(view.edges) - 0.5], [*labels, "more"]
     axes.set_xticks(at, labels)
     axes.set_xlim(0, len(view.kept))
+
+
+def round_values(edges: Sequence[float]) -> list[float]:
+    """Return at most seven round values between the edges: even steps for even bins, decades for others."""
+    low, high = edges[0], edges[-1]
+    if np.ptp(np.diff(edges)) < 1e-9 * (high - low):
+        step = next(step for n in range(-4, 9) for step in (10.0**n, 2 * 10.0**n, 5 * 10.0**n) if step * 7 > high - low)
+        first = int(np.ceil(low / step - 1e-9))
+        return [round(i * step, 10) for i in range(first, int(high / step + 1e-9) + 1)]
+    for leading in ("1235", "125", "1"):
+        chosen = [e for e in edges if e == 0 or (f"{e:.6e}"[0] in leading and set(f"{e:.6e}"[2:8]) == {"0"})]
+        if len(chosen) <= 7:
+            return chosen
+    return chosen[:: -(-len(chosen) // 7)]
 
 
 def _value(value: float) -> str:
@@ -161,11 +180,10 @@ def _value(value: float) -> str:
 
 
 def _share_axis(axes: Any, view: DrawnBins) -> None:
-    tops = [max((c / max(int(c.sum()), 1)).max(initial=0), 0.01) for c in (view.kept, view.dropped)]
-    shares = (0.01, 0.1, 0.3, 1.0)
-    up = [s for s in shares if s <= tops[0] * 1.15][-2:]
-    down = [s for s in shares if s <= tops[1] * 1.15][-2:]
-    ticks = [*(-np.sqrt(s) for s in down), 0, *(np.sqrt(s) for s in up)]
+    tops = [float(max((c / max(int(c.sum()), 1)).max(initial=0), 0.01)) for c in (view.kept, view.dropped)]
+    least = 0.09 * sum(top**0.5 for top in tops)  # no two labels on top of each other
+    up, down = ([s for s in (0.01, 0.1, 0.3, 1.0) if least < s**0.5 <= top**0.5 * 1.05][-2:] for top in tops)
+    ticks = [*(-(s**0.5) for s in down), 0.0, *(s**0.5 for s in up)]
     axes.set_yticks(ticks, [*(f"{s:.0%}" for s in down), "0", *(f"{s:.0%}" for s in up)])
     axes.set_ylim(-np.sqrt(tops[1]) * 1.06 if view.dropped.sum() else -0.05, np.sqrt(tops[0]) * 1.06)
     axes.grid(axis="y", color=GRID, linewidth=0.5)

@@ -1,7 +1,7 @@
 """What a report is made of: counts, histograms and small samples. Nothing here grows with the corpus.
 
 A run leaves this as JSON; `ReportData.from_dict` checks it. All counts are of documents unless the name says
-otherwise (`_bytes`, `_characters`, `tokens`).
+otherwise (`_bytes`, `characters`, `tokens`).
 """
 
 from collections.abc import Mapping
@@ -57,15 +57,15 @@ class RuleCount:
 
 @dataclass(frozen=True)
 class LanguageCount:
-    """Documents and characters of one language, by what became of them. Languages are those of the model."""
+    """Documents of one language, and the UTF-8 bytes of their text, by what became of them."""
 
     language: str
     kept: int = 0
     dropped: int = 0
     merged: int = 0
-    kept_characters: int = 0
-    dropped_characters: int = 0
-    merged_characters: int = 0
+    kept_bytes: int = 0
+    dropped_bytes: int = 0
+    merged_bytes: int = 0
 
 
 @dataclass(frozen=True)
@@ -79,8 +79,10 @@ class Threshold:
 
 @dataclass(frozen=True)
 class Histogram:
-    """How a signal is spread. n + 1 `edges`, ascending; bin i holds edges[i] <= value < edges[i + 1], the last bin its
-    right edge too; `kept` and `dropped` have n + 1 counts, the last of them of values beyond the last edge.
+    """How a signal is spread over documents: those that stay, and those that rules drop.
+
+    n + 1 `edges`, ascending; bin i holds edges[i] <= value < edges[i + 1], the last bin its right edge too.
+    `kept` and `dropped` have n + 1 counts each, the last of them of values beyond the last edge.
     """
 
     signal: str  # "duplicate_line_count / line_count"
@@ -88,6 +90,11 @@ class Histogram:
     kept: tuple[int, ...]
     dropped: tuple[int, ...]
     thresholds: tuple[Threshold, ...] = ()
+
+    @property
+    def is_ratio(self) -> bool:
+        """Whether the values are ratios, not whole counts."""
+        return "/" in self.signal or self.signal.endswith("_score")
 
     def __post_init__(self) -> None:
         if not len(self.edges) == len(self.kept) == len(self.dropped) >= 2:
@@ -122,8 +129,9 @@ class NearDuplicate:
 
 @dataclass(frozen=True)
 class Clusters:
-    """Clusters of near-duplicates: size -> number of clusters; `uncompared`: members kept because the limit on
-    comparisons was reached.
+    """Clusters of near-duplicates: size -> number of clusters.
+
+    `uncompared` are members that were kept because the limit on comparisons was reached.
     """
 
     sizes: Mapping[int, int] = field(default_factory=dict)
@@ -217,7 +225,7 @@ class Provenance:
 
 @dataclass(frozen=True)
 class ReportData:
-    """A whole report. A part that is empty is left out of the page, or said to be empty where that is news."""
+    """A whole report. An empty part is left out of the page, or said to be empty where that is news."""
 
     title: str
     funnel: Funnel
@@ -235,7 +243,9 @@ class ReportData:
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> "ReportData":
-        """Return the report of plain JSON data; a missing part keeps its default, a wrong one raises ValueError."""
+        """Return the report of plain JSON data; a missing part has its default, a wrong one raises
+        ValueError.
+        """
         from pydantic import TypeAdapter
 
         return TypeAdapter(cls).validate_python(plain)

@@ -1,4 +1,4 @@
-"""Near-duplicates: how large the clusters are, and what a merged document looked like beside the one that stays."""
+"""Near-duplicates: how large the clusters are, and what merged documents look like beside those that stay."""
 
 import difflib
 import re
@@ -29,7 +29,9 @@ def _clusters(clusters: Clusters | None) -> Html | None:
     if not sizes:
         return tag("p", "No two documents share a band: there are no clusters.", class_="empty")
     members = sum(size * count for size, count in sizes.items())
-    summary = f"{whole(sum(sizes.values()))} clusters hold {whole(members)} documents; the largest holds {whole(max(sizes))}."
+    clusters_hold = "1 cluster holds" if sum(sizes.values()) == 1 else f"{whole(sum(sizes.values()))} "
+    f"clusters hold"
+    summary = f"{clusters_hold} {whole(members)} documents; the largest holds {whole(max(sizes))}."
     capped = f" {whole(clusters.uncompared)} members were kept because the limit on comparisons was reached."
     return tag(
         "figure",
@@ -37,8 +39,10 @@ def _clusters(clusters: Clusters | None) -> Html | None:
         tag("div", cluster_sizes("clusters", sizes), class_="chart medium", role="img", aria_label=summary),
         tag(
             "figcaption",
-            "A cluster is what shared MinHash bands link together: candidates, not verdicts. Members are then compared "
-            "with the documents that stay, on the word n-grams themselves, and only those at the threshold or above "
+            "A cluster is what shared MinHash bands link together: candidates, not verdicts. Members "
+            "are then compared "
+            "with the documents that stay, on the word n-grams themselves, and only those at the "
+            "threshold or above "
             "are merged. Numbers on a logarithmic scale." + (capped if clusters.uncompared else ""),
         ),
     )
@@ -53,8 +57,10 @@ def _examples(pairs: Sequence[NearDuplicate]) -> Html | None:
         [_pair(each) for each in pairs],
         tag(
             "figcaption",
-            "Left stays, right goes. The texts are shown from shortly before their first difference in the stored "
-            "samples, ", tag("mark", "differences"), " marked. Similarity is the Jaccard index of their word n-grams: "
+            "Left stays, right goes. The texts are shown from shortly before their first difference in "
+            "the stored "
+            "samples, ", tag("mark", "differences"), " marked. Similarity is the Jaccard index of their "
+            "word n-grams: "
             "1 means the same set of n-grams.",
         ),
     )  # fmt: skip
@@ -65,16 +71,10 @@ def _pair(pair: NearDuplicate) -> Html:
     return tag(
         "div",
         tag("p", "similarity ", tag("b", f"{pair.similarity:.3f}"), class_="similarity"),
-        card(pair.kept, "kept", foreign("blockquote", "", pair.kept.language) if not kept else _quote(kept, pair, True)),
-        card(pair.removed, "merged", _quote(removed, pair, False)),
+        card(pair.kept, "kept", foreign("blockquote", kept, pair.kept.language)),
+        card(pair.removed, "merged", foreign("blockquote", removed, pair.removed.language)),
         class_="pair",
     )
-
-
-def _quote(pieces: list[str | Html], pair: NearDuplicate, is_kept: bool) -> Html:
-    language = (pair.kept if is_kept else pair.removed).language
-    opening = foreign("blockquote", "", language).removesuffix("</blockquote>")
-    return Html(f"{opening}{tag('span', pieces)}</blockquote>")
 
 
 def _differences(a: str, b: str) -> tuple[list[str | Html], list[str | Html]]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from pipelines.report.data import Counts, Funnel, ReportData
 from pipelines.report.formats import data_size, percent, whole
+from pipelines.report.tables import count_cell, table
 from pipelines.report.tags import Html, tag
 
 WAYS_OUT: Mapping[str, str] = {
@@ -38,7 +39,13 @@ def outcomes(funnel: Funnel) -> Html | None:
     shown = [(name, count) for name, count in counts if count]
     bar = [tag("span", class_=f"part {name}", style=f"flex:{count} 0 3px") for name, count in shown]
     legend = [
-        tag("li", tag("i", class_=f"swatch {name}"), f"{name} ", tag("b", whole(count)), f" {percent(count, funnel.read)}")
+        tag(
+            "li",
+            tag("i", class_=f"swatch {name}"),
+            f"{name} ",
+            tag("b", whole(count)),
+            f" {percent(count, funnel.read)}",
+        )
         for name, count in shown
     ]
     return tag(
@@ -51,7 +58,8 @@ def _caption(funnel: Funnel) -> list[str]:
     lost = f" {data_size(funnel.lost_bytes)} of input between records could not be read." if funnel.lost_bytes else ""
     return [
         "Counted from the committed files, not from the workers' own counters: the job commits only when "
-        "read = skipped + quarantined + refused + dropped + merged + kept. Bars show what is still left on the way "
+        "read = skipped + quarantined + refused + dropped + merged + kept. Bars show what is still left "
+        "on the way "
         f"down; coloured parts are what goes at that step. Percentages are of all records read.{lost}"
     ]
 
@@ -65,8 +73,7 @@ def _waterfall(funnel: Funnel) -> Html:
         rows.append(_step(name, total, funnel, name, left, total, WAYS_OUT[name]))
         rows.extend(_reasons(name, counts, funnel, left, total))
     rows.append(_step("kept", funnel.kept, funnel, "kept", 0, funnel.kept, "in the corpus"))
-    head = tag("tr", [tag("th", each, scope="col") for each in ("", "records", "share", "")])
-    return tag("div", tag("table", tag("thead", head), tag("tbody", rows), class_="waterfall"), class_="wide")
+    return table("waterfall", ("", ">records", ">share", ""), rows)
 
 
 def _step(name: str, count: int, funnel: Funnel, kind: str, start: int, length: int, note: str = "") -> Html:
@@ -89,7 +96,12 @@ def _reasons(kind: str, counts: Counts, funnel: Funnel, start: int, length: int)
             rows.append(
                 tag(
                     "tr",
-                    tag("th", tag("code", name), tag("small", REASONS[name]) if name in REASONS else None, scope="row"),
+                    tag(
+                        "th",
+                        tag("code", name),
+                        tag("small", REASONS[name]) if name in REASONS else None,
+                        scope="row",
+                    ),
                     tag("td", whole(count), class_="number"),
                     tag("td", percent(count, funnel.read), class_="number share"),
                     tag("td", _bar(kind, end, count, funnel.read), class_="bar"),
@@ -114,13 +126,10 @@ def _by_source(sources: Mapping[str, Funnel]) -> Html | None:
     rows = [_source_row(name, funnel) for name, funnel in shown]
     if rest:
         rows.append(_source_row(f"{len(rest)} more inputs", _sum([funnel for _, funnel in rest])))
-    columns = ("input", "read", *WAYS_OUT, "kept", "kept share", "")
-    head = tag("tr", [tag("th", each, scope="col") for each in columns])
-    table = tag("table", tag("thead", head), tag("tbody", rows), class_="sources")
+    columns = ("input", ">read", *(f">{name}" for name in WAYS_OUT), ">kept", ">kept share", "")
     caption = "The same counts for each input of the recipe; every row adds up as the whole does."
-    return tag(
-        "figure", tag("h3", "By input"), tag("div", table, class_="wide"), tag("figcaption", caption),
-    )  # fmt: skip
+    shown_table = table("sources", columns, rows)
+    return tag("figure", tag("h3", "By input"), shown_table, tag("figcaption", caption))
 
 
 def _source_row(name: str, funnel: Funnel) -> Html:
@@ -128,7 +137,7 @@ def _source_row(name: str, funnel: Funnel) -> Html:
     return tag(
         "tr",
         tag("th", name, scope="row"),
-        [tag("td", whole(count), class_="number" + ("" if count else " zero")) for count in counts],
+        [count_cell(count) for count in counts],
         tag("td", percent(funnel.kept, funnel.read), class_="number"),
         tag("td", outcome_bar(funnel), class_="bar"),
     )
@@ -143,8 +152,14 @@ def outcome_bar(funnel: Funnel) -> Html | None:
 
 def _sum(funnels: list[Funnel]) -> Funnel:
     def together(name: str) -> Counts:
-        return {name: sum(sum(getattr(each, name).values()) for each in funnels)}
+        return {"all": sum(sum(dict(each.losses)[name].values()) for each in funnels)}
 
     return Funnel(
-        sum(each.read for each in funnels), sum(each.kept for each in funnels), *(together(name) for name in WAYS_OUT)
+        sum(each.read for each in funnels),
+        sum(each.kept for each in funnels),
+        together("skipped"),
+        together("quarantined"),
+        together("refused"),
+        together("dropped"),
+        together("merged"),
     )

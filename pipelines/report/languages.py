@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from pipelines.report.data import LanguageCount, ReportData
-from pipelines.report.formats import percent, short, whole
+from pipelines.report.formats import data_size, percent, whole
 from pipelines.report.language_names import language_name
 from pipelines.report.tags import Html, tag
 
@@ -23,10 +23,13 @@ def languages_section(data: ReportData) -> Html | None:
         _rest(rest, ranked, most),
         tag(
             "figcaption",
-            "The language is the best guess of the model named under Provenance, one for each document; “no letters” "
+            "The language is the best guess of the model named under Provenance, one for each document; "
+            "“no letters” "
             "where there is nothing to guess from. Bars count documents: ",
-            tag("b", "kept", class_="kept-text"), ", ", tag("b", "merged", class_="merged-text"), " into another, ",
-            tag("b", "dropped", class_="dropped-text"), " by a rule. The loss is the share that rules drop, of the "
+            tag("b", "kept", class_="kept-text"), ", ", tag("b", "merged", class_="merged-text"), " "
+            "into another, ",
+            tag("b", "dropped", class_="dropped-text"), " by a rule. The loss is the share that rules "
+            "drop, of the "
             "documents that were not merged: a language far above the others deserves a look at its samples.",
         ),
     )  # fmt: skip
@@ -45,15 +48,27 @@ def _rest(rest: Sequence[LanguageCount], ranked: Sequence[LanguageCount], most: 
 
 
 def _table(rows: Sequence[LanguageCount], ranked: Sequence[LanguageCount], most: int) -> Html:
-    characters = sum(each.kept_characters for each in ranked)
-    columns = ("language", "", "documents kept", "merged", "dropped", "loss", "characters kept", "share of corpus")
+    kept_bytes = sum(each.kept_bytes for each in ranked)
+    columns = (
+        "language",
+        "",
+        "documents kept",
+        "merged",
+        "dropped",
+        "loss",
+        "text kept",
+        "share of corpus",
+    )
     head = tag("tr", [tag("th", each, scope="col") for each in columns])
     return tag(
-        "table", tag("thead", head), tag("tbody", [_row(each, most, characters) for each in rows]), class_="languages"
+        "table",
+        tag("thead", head),
+        tag("tbody", [_row(each, most, kept_bytes) for each in rows]),
+        class_="languages",
     )
 
 
-def _row(each: LanguageCount, most: int, characters: int) -> Html:
+def _row(each: LanguageCount, most: int, kept_bytes: int) -> Html:
     parts = [("kept", each.kept), ("merged", each.merged), ("dropped", each.dropped)]
     bars = [tag("span", class_=f"fill {kind}", style=f"width:{100 * n / most:.3f}%") for kind, n in parts if n]
     numbers = [each.kept, each.merged, each.dropped]
@@ -63,6 +78,6 @@ def _row(each: LanguageCount, most: int, characters: int) -> Html:
         tag("td", bars, class_="bar joined"),
         [tag("td", whole(n), class_="number" + ("" if n else " zero")) for n in numbers],
         tag("td", percent(each.dropped, each.kept + each.dropped), class_="number"),
-        tag("td", short(each.kept_characters), class_="number", title=whole(each.kept_characters)),
-        tag("td", percent(each.kept_characters, characters), class_="number"),
+        tag("td", data_size(each.kept_bytes), class_="number", title=f"{whole(each.kept_bytes)} bytes"),
+        tag("td", percent(each.kept_bytes, kept_bytes), class_="number"),
     )

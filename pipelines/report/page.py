@@ -1,4 +1,4 @@
-"""The page as a whole: one HTML file that needs nothing else, and that nothing in it can make load anything."""
+"""The page as a whole: one HTML file that needs nothing else, and in which nothing can make it load more."""
 
 from importlib import resources
 
@@ -91,11 +91,11 @@ def _unbalanced(data: ReportData) -> Html | None:
 
 
 def _figures(data: ReportData) -> list[tuple[str, str, str]]:
-    characters = sum(each.kept_characters for each in data.languages)
+    kept_bytes = sum(each.kept_bytes for each in data.languages)
     spoken = [each for each in data.languages if each.kept and each.language != "und"]
     figures = [("documents kept", short(data.funnel.kept), f"{whole(data.funnel.kept)} of {whole(data.funnel.read)}")]
-    if characters:
-        figures.append(("characters kept", short(characters), whole(characters)))
+    if kept_bytes:
+        figures.append(("text kept", data_size(kept_bytes), f"{whole(kept_bytes)} bytes of UTF-8"))
     if data.languages:
         figures.append(("languages" if len(spoken) != 1 else "language", whole(len(spoken)), "of kept documents"))
     merged = sum(data.funnel.merged.values())
@@ -132,7 +132,7 @@ def _costliest_rule(data: ReportData) -> list[str | Html] | None:
 
 
 def _poorest_language(data: ReportData) -> list[str | Html] | None:
-    """Name the language that loses most to rules among those with 1 % of the documents, if it loses far more."""
+    """Name the language that loses most to rules, of those with 1 % of the documents, if it is far more."""
     judged = sum(each.kept + each.dropped for each in data.languages)
     lost = sum(each.dropped for each in data.languages)
     large = [each for each in data.languages if each.kept + each.dropped >= max(judged / 100, 20)]

@@ -13,7 +13,10 @@ def scorers_section(data: ReportData) -> Html | None:
         tag(
             "tr",
             tag("th", each.name, scope="row"),
-            tag("td", tag("code", each.model) if each.model else tag("span", "scorer: none", class_="none-chip")),
+            tag(
+                "td",
+                tag("code", each.model) if each.model else tag("span", "scorer: none", class_="none-chip"),
+            ),
             tag("td", each.purpose),
         )
         for each in data.scorers
@@ -36,7 +39,11 @@ def _facts(origin: Provenance) -> Html | None:
         ("snapshot", origin.snapshot, True),
         ("corpusmill", origin.version, False),
         ("input", data_size(origin.input_bytes) if origin.input_bytes else "", False),
-        ("output", f"{whole(origin.shards)} shards, {data_size(origin.output_bytes)}" if origin.shards else "", False),
+        (
+            "output",
+            f"{whole(origin.shards)} shards, {data_size(origin.output_bytes)}" if origin.shards else "",
+            False,
+        ),
         *((name, value, False) for name, value in origin.settings.items()),
     ]
     rows = [
@@ -47,7 +54,8 @@ def _facts(origin: Provenance) -> Html | None:
     if not rows:
         return None
     caption = (
-        "The same input, recipe and models give the same manifest digest on every runner, with any number of workers, "
+        "The same input, recipe and models give the same manifest digest on every runner, with any "
+        "number of workers, "
         "interrupted or not; corpusmill verify checks the files against it."
     )
     table = tag("div", tag("table", tag("tbody", rows), class_="plain"), class_="wide")
@@ -59,7 +67,12 @@ def _models(origin: Provenance) -> Html | None:
         return None
     head = tag("tr", [tag("th", each, scope="col") for each in ("model", "used for", "sha256")])
     rows = [
-        tag("tr", tag("th", each.name, scope="row"), tag("td", each.purpose), tag("td", tag("code", each.digest)))
+        tag(
+            "tr",
+            tag("th", each.name, scope="row"),
+            tag("td", each.purpose),
+            tag("td", tag("code", each.digest)),
+        )
         for each in origin.models
     ]
     table = tag("table", tag("thead", head), tag("tbody", rows), class_="plain")
@@ -70,13 +83,20 @@ def _phases(phases: tuple[Phase, ...]) -> Html | None:
     if not phases:
         return None
     total = sum(each.wall_s for each in phases)
-    head = tag("tr", [tag("th", each, scope="col") for each in ("phase", "time", "", "CPU time", "units", "found done")])
+    head = tag(
+        "tr",
+        [tag("th", each, scope="col") for each in ("phase", "time", "", "CPU time", "units", "found done")],
+    )
     rows = [
         tag(
             "tr",
             tag("th", each.name, scope="row"),
             tag("td", seconds(each.wall_s), class_="number"),
-            tag("td", tag("span", class_="fill total", style=f"width:{100 * each.wall_s / (total or 1):.2f}%"), class_="bar"),
+            tag(
+                "td",
+                tag("span", class_="fill total", style=f"width:{100 * each.wall_s / (total or 1):.2f}%"),
+                class_="bar",
+            ),
             tag("td", seconds(each.cpu_s) if each.cpu_s is not None else "–", class_="number"),
             tag("td", whole(each.units), class_="number"),
             tag("td", whole(each.reused), " ", tag("small", percent(each.reused, each.units)), class_="number"),
@@ -91,4 +111,8 @@ def _phases(phases: tuple[Phase, ...]) -> Html | None:
 def _recipe(origin: Provenance) -> Html | None:
     if not origin.recipe:
         return None
-    return tag("details", tag("summary", "The recipe, with every default filled in"), tag("pre", tag("code", origin.recipe)))
+    return tag(
+        "details",
+        tag("summary", "The recipe, with every default filled in"),
+        tag("pre", tag("code", origin.recipe)),
+    )

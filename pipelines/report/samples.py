@@ -16,14 +16,17 @@ def samples_section(data: ReportData) -> Html | None:
     if not data.kept_samples and not data.dropped_samples:
         return None
     caption = (
-        "Chosen by a keyed hash of the record's id, so that the same run always shows the same documents, and nobody "
-        "picked them. Each is shown from its beginning, as it was extracted; a dropped one with every rule that "
+        "Chosen by a keyed hash of the record's id, so that the same run always shows the same "
+        "documents, and nobody "
+        "picked them. Each is shown from its beginning, as it was extracted; a dropped one with every "
+        "rule that "
         "objects, the first being the reason that is counted."
     )
+    kept = _column("Kept", "kept", data.kept_samples)
+    dropped = _column("Dropped", "dropped", data.dropped_samples)
     return tag(
         "figure",
-        tag("div", _column("Kept", "kept", data.kept_samples), _column("Dropped", "dropped", data.dropped_samples),
-            class_="columns"),
+        tag("div", kept, dropped, class_="columns"),
         tag("figcaption", caption),
     )  # fmt: skip
 

@@ -11,7 +11,7 @@ def rules_section(data: ReportData) -> Html | None:
     if not data.rules:
         return None
     judged = data.funnel.kept + sum(data.funnel.dropped.values()) + sum(data.funnel.merged.values())
-    most = max(max(rule.failed for rule in data.rules), 1)
+    most = max(1, *(rule.failed for rule in data.rules))
     columns = ("rule", "keeps", "drops alone", "", "drops first", "no other objects")
     head = tag("tr", [tag("th", each, scope="col") for each in columns])
     active = [_rule_row(rule, judged, most) for rule in data.rules if rule.failed]
@@ -27,10 +27,14 @@ def rules_section(data: ReportData) -> Html | None:
 
 def _caption(judged: int) -> list[str | Html]:
     return [
-        f"Every rule judges every one of the {whole(judged)} documents that were read without error; all objections are "
-        "stored. ", tag("b", "Drops alone"), ": documents that fail the rule, whatever the others say, so these "
-        "numbers overlap. ", tag("b", "Drops first"), ": documents of which it names the reason, being the first in "
-        "order; these add up to all dropped documents. ", tag("b", "No other objects"), ": what would come back if "
+        f"Every rule judges every one of the {whole(judged)} documents that were read without error; "
+        f"all objections are "
+        "stored. ", tag("b", "Drops alone"), ": documents that fail the rule, whatever the others say, "
+        "so these "
+        "numbers overlap. ", tag("b", "Drops first"), ": documents of which it names the reason, being "
+        "the first in "
+        "order; these add up to all dropped documents. ", tag("b", "No other objects"), ": what would "
+        "come back if "
         "the rule were left out (the dark part of the bar).",
     ]  # fmt: skip
 
@@ -45,7 +49,11 @@ def _rule_row(rule: RuleCount, judged: int, most: int) -> Html:
         tag(
             "td",
             tag("span", class_="fill dropped", style=f"width:{100 * rule.only / most:.3f}%"),
-            tag("span", class_="fill dropped pale", style=f"width:{100 * (rule.failed - rule.only) / most:.3f}%"),
+            tag(
+                "span",
+                class_="fill dropped pale",
+                style=f"width:{100 * (rule.failed - rule.only) / most:.3f}%",
+            ),
             class_="bar joined",
         ),
         tag("td", whole(rule.first), class_="number" + ("" if rule.first else " zero")),
@@ -87,8 +95,11 @@ def _signal(i: int, data: Histogram) -> Html:
 def _how_to_read() -> list[str | Html]:
     return [
         "One value a document, every document counted in bins fixed beforehand. ",
-        tag("b", "Above the line", class_="kept-text"), ": documents that pass all rules, as shares of their number. ",
-        tag("b", "Below it", class_="dropped-text"), ": documents that some rule drops (for any reason), as shares of "
-        "theirs. Heights are square roots, so that small bins can be seen. Dashed lines are the rules' bounds, and the "
+        tag("b", "Above the line", class_="kept-text"), ": documents that pass all rules, as shares of "
+        "their number. ",
+        tag("b", "Below it", class_="dropped-text"), ": documents that some rule drops (for any "
+        "reason), as shares of "
+        "theirs. Heights are square roots, so that small bins can be seen. Dashed lines are the rules' "
+        "bounds, and the "
         "shaded side is what they drop; a language with bounds of its own may lie beyond them.",
     ]  # fmt: skip

@@ -25,7 +25,7 @@ def escape(text: str) -> Html:
     return Html(html.escape(clean))
 
 
-def tag(name: str, *children: Child, **attributes: str | int | float | bool | None) -> Html:
+def tag(name: str, /, *children: Child, **attributes: str | int | float | bool | None) -> Html:
     """Return an element. `class_` is class, `data_x` is data-x; None and False leave an attribute out."""
     given = "".join(_attribute(key, value) for key, value in attributes.items())
     if name in VOID:
@@ -44,10 +44,10 @@ def join(children: Child) -> Html:
     return Html("".join(join(child) for child in children))
 
 
-def foreign(name: str, text: str, language: str = "und", **attributes: str) -> Html:
+def foreign(name: str, content: Child, language: str = "und", **attributes: str) -> Html:
     """Return an element for a text of any language and direction, kept apart from the direction around it."""
     lang = language if _LANGUAGE.fullmatch(language) and language != "und" else ""
-    return tag(name, text, dir="auto", lang=lang, **attributes)
+    return tag(name, content, dir="auto", lang=lang, **attributes)
 
 
 def _attribute(key: str, value: str | int | float | bool | None) -> str:

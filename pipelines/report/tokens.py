@@ -30,7 +30,11 @@ def _facts(model: TokenizerData) -> list[str | Html]:
     if model.distinct_words is not None:
         of = f", {short(model.words)} in all" if model.words is not None else ""
         trained = f", trained on the counts of {short(model.distinct_words)} distinct words{of}: the whole corpus"
-    return [f"SentencePiece {model.algorithm.upper()} model with ", tag("b", whole(model.vocabulary)), f" pieces{trained}."]
+    return [
+        f"SentencePiece {model.algorithm.upper()} model with ",
+        tag("b", whole(model.vocabulary)),
+        f" pieces{trained}.",
+    ]
 
 
 def _kinds(model: TokenizerData) -> Html | None:
@@ -40,7 +44,11 @@ def _kinds(model: TokenizerData) -> Html | None:
     items = [
         tag("li", f"{name} ", tag("b", whole(count)), " ", percent(count, model.vocabulary)) for name, count in ranked
     ]
-    return tag("figure", tag("ul", items, class_="legend"), tag("figcaption", "Pieces of the vocabulary by their script."))
+    return tag(
+        "figure",
+        tag("ul", items, class_="legend"),
+        tag("figcaption", "Pieces of the vocabulary by their script."),
+    )
 
 
 def _compression(rows: Sequence[Compression]) -> Html | None:
@@ -52,15 +60,19 @@ def _compression(rows: Sequence[Compression]) -> Html | None:
     columns = ("language", "bytes per token", "", "characters per token", "text measured")
     head = tag("tr", [tag("th", each, scope="col") for each in columns])
     table = tag("table", tag("thead", head), tag("tbody", [_row(each, most) for each in shown]), class_="compression")
-    left = f" The {len(ranked) - len(shown)} languages with less text are not shown." if ranked[LANGUAGES_SHOWN:] else ""
+    left = (
+        f" The {len(ranked) - len(shown)} languages with less text are not shown." if ranked[LANGUAGES_SHOWN:] else ""
+    )
     return tag(
         "figure",
         tag("h3", "Compression by language"),
         tag("div", table, class_="wide"),
         tag(
             "figcaption",
-            "UTF-8 bytes and characters of the text of a language, divided by the tokens that the model makes of it; "
-            "more means shorter sequences. Bytes flatter scripts of three bytes a character (Thai, Japanese, Hindi), "
+            "UTF-8 bytes and characters of the text of a language, divided by the tokens that the model "
+            "makes of it; "
+            "more means shorter sequences. Bytes flatter scripts of three bytes a character (Thai, "
+            "Japanese, Hindi), "
             "characters flatter alphabets: read both." + left,
         ),
     )
@@ -72,7 +84,11 @@ def _row(each: Compression, most: float) -> Html:
         "tr",
         tag("th", language_name(each.language), " ", tag("small", each.language), scope="row"),
         tag("td", f"{each.bytes / tokens:.2f}", class_="number"),
-        tag("td", tag("span", class_="fill kept", style=f"width:{100 * each.bytes / tokens / most:.2f}%"), class_="bar"),
+        tag(
+            "td",
+            tag("span", class_="fill kept", style=f"width:{100 * each.bytes / tokens / most:.2f}%"),
+            class_="bar",
+        ),
         tag("td", f"{each.characters / tokens:.2f}", class_="number"),
         tag("td", f"{short(each.characters)} characters", class_="number"),
     )
@@ -85,7 +101,12 @@ def _segmentations(samples: Sequence[Pieces]) -> Html | None:
         "figure",
         tag("h3", "Sentences as the model cuts them"),
         [_segmentation(each) for each in samples],
-        tag("figcaption", "Each box is one token; ", tag("code", SPACE), " marks a space, as in the model's own pieces."),
+        tag(
+            "figcaption",
+            "Each box is one token; ",
+            tag("code", SPACE),
+            " marks a space, as in the model's own pieces.",
+        ),
     )
 
 
@@ -94,8 +115,8 @@ def _segmentation(sample: Pieces) -> Html:
     more = " …" if len(sample.pieces) > PIECES_SHOWN else ""
     per = len(sample.text) / max(len(sample.pieces), 1)
     facts = f"{language_name(sample.language)}: {len(sample.pieces)} tokens, {per:.2f} characters per token"
-    opening = foreign("div", "", sample.language, class_="pieces").removesuffix("</div>")
-    return tag("div", tag("p", facts, class_="facts"), Html(f"{opening}{tag('span', boxes, more)}</div>"))
+    cut = foreign("div", [boxes, more], sample.language, class_="pieces")
+    return tag("div", tag("p", facts, class_="facts"), cut)
 
 
 def _visible(piece: str) -> list[str | Html]:

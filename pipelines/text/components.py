@@ -62,7 +62,10 @@ class WriteLabels(beam.DoFn):
         store = open_store(self.store_uri)
         run = write_run(store, f"{self.stem}.arrow", labelled(forest), ("key", "id"))
         sizes, counts = np.unique(forest.sizes(), return_counts=True)
-        body: dict[str, Any] = {"run": run.as_json(), "sizes": {str(s): int(n) for s, n in zip(sizes, counts, strict=True)}}
+        body: dict[str, Any] = {
+            "run": run.as_json(),
+            "sizes": {str(s): int(n) for s, n in zip(sizes, counts, strict=True)},
+        }
         put_same(store, f"{self.stem}.json", canonical_json(body))
         yield f"{self.stem}.json"
 

@@ -1,9 +1,9 @@
 """Decide: rules on stored signals, and duplicate clusters from stored bands. No text is read here but to verify.
 
-    select   id range     signals -> a verdict for every record
-    link     band range   band rows -> a spanning forest of candidates
-    route    id range     clustered records that no rule dropped -> their shingles, keyed by cluster
-    verify   label range  members of a cluster -> who is merged into whom
+select   id range     signals -> a verdict for every record
+link     band range   band rows -> a spanning forest of candidates
+route    id range     clustered records that no rule dropped -> their shingles, keyed by cluster
+verify   label range  members of a cluster -> who is merged into whom
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,9 +20,10 @@ from manifests.reasons import Merged
 from manifests.records import ID, KEY, RANGE
 from manifests.runs import Run, gather, sort_table, write_run
 from manifests.store import Store
+from pipelines.text import judges
 from pipelines.text.components import LABELLED, labelled
-from pipelines.text.staged import Staged
 from pipelines.text.stage import ORDER
+from pipelines.text.staged import Staged
 
 DECIDED = pa.schema(
     [
@@ -46,9 +47,7 @@ ROUTED = pa.schema(
         ("shingles", pa.list_(pa.uint64())),  # sorted, unique
     ]
 )
-MERGED = pa.schema(
-    [("key", KEY), ("id", ID), ("kept_id", ID), ("reason", pa.string()), ("similarity", pa.float64())]
-)
+MERGED = pa.schema([("key", KEY), ("id", ID), ("kept_id", ID), ("reason", pa.string()), ("similarity", pa.float64())])
 _SELECTED = pa.schema([("key", KEY), ("id", ID), ("unit", pa.uint64()), ("ordinal", pa.int64())])
 
 
@@ -57,7 +56,7 @@ class Select:
 
     def __init__(self, store: Store, config: Mapping[str, Any]) -> None:
         self.store, self.staged = store, Staged.load(store, config["staged"])
-        self.judges = rules.judges_from_json(config["rules"])
+        self.judges = judges.from_json(config["rules"])
 
     def close(self) -> None:
         """Nothing is held."""
@@ -66,7 +65,9 @@ class Select:
         low, high = key_range(arguments["partition"], arguments["partitions"])
         runs = self.staged.runs["signals"]
         table = gather(self.store, runs, self.staged.signal_schema(self.store), low, high, ORDER)
-        batch = table.combine_chunks().to_batches()[0] if table.num_rows else pa.RecordBatch.from_pylist([], table.schema)
+        batch = (
+            table.combine_chunks().to_batches()[0] if table.num_rows else pa.RecordBatch.from_pylist([], table.schema)
+        )
         verdicts = rules.judge(self.judges, batch, batch["language"])
         ids = batch["id"]
         columns = {name: batch[name] for name in _SELECTED.names}
@@ -133,11 +134,32 @@ class Route:
         alive = decided.filter(pa.array(stays)).select(["id"])
         labels = labels.join(alive, "id", join_type="inner").select(["id", "label"])
         wanted = labels["id"].combine_chunks()
-        columns = pa.schema([("key", KEY), ("id", ID), ("unit", pa.uint64()), ("ordinal", pa.int64()), ("text", pa.string()), ("kept", pa.list_(RANGE))])
+        columns = pa.schema(
+            [
+                ("key", KEY),
+                ("id", ID),
+                ("unit", pa.uint64()),
+                ("ordinal", pa.int64()),
+                ("text", pa.string()),
+                ("kept", pa.list_(RANGE)),
+            ]
+        )
         texts = self.staged.rows_of(self.store, "documents", wanted, columns, low, high)
-        signals = pa.schema([("key", KEY), ("id", ID), ("unit", pa.uint64()), ("ordinal", pa.int64()), ("view_digest", ID), ("view_word_count", pa.int64())])
+        signals = pa.schema(
+            [
+                ("key", KEY),
+                ("id", ID),
+                ("unit", pa.uint64()),
+                ("ordinal", pa.int64()),
+                ("view_digest", ID),
+                ("view_word_count", pa.int64()),
+            ]
+        )
         measured = self.staged.rows_of(self.store, "signals", wanted, signals, low, high)
-        order = sort_table(pa.table({"key": keys_of(wanted), "id": wanted, "label": labels["label"].combine_chunks()}), ("key", "id"))
+        order = sort_table(
+            pa.table({"key": keys_of(wanted), "id": wanted, "label": labels["label"].combine_chunks()}),
+            ("key", "id"),
+        )
         assert texts["id"].equals(order["id"]) and measured["id"].equals(order["id"]), "runs of one unit disagree"
         label = order["label"].combine_chunks()
         return pa.table(
@@ -163,7 +185,7 @@ def shingle_lists(texts: pa.Table, ngram: int) -> pa.ListArray:
 
 
 class Verify:
-    """Worker: the merges of the clusters of a label range. config: {routed, threshold (null: exact only), max_leaders}."""
+    """Worker: the merges of the clusters of a label range. config: {routed, exact, threshold or null, max_leaders}."""
 
     def __init__(self, store: Store, config: Mapping[str, Any]) -> None:
         self.store, self.routed = store, [Run(**run) for run in config["routed"]]
@@ -180,7 +202,12 @@ class Verify:
         run = write_run(self.store, arguments["output"], merges, ("key", "id"))
         sizes = np.unique(np.unique(members["label"].to_pylist(), return_counts=True)[1], return_counts=True)
         cluster_sizes = {str(size): int(count) for size, count in zip(*sizes, strict=True)}
-        return {"run": run.as_json(), "uncompared": uncompared, "cluster_sizes": cluster_sizes, "counts": {"merged": merges.num_rows}}
+        return {
+            "run": run.as_json(),
+            "uncompared": uncompared,
+            "cluster_sizes": cluster_sizes,
+            "counts": {"merged": merges.num_rows},
+        }
 
     def _merges(self, members: pa.Table) -> tuple[pa.Table, int]:
         """Equal views first, the rest by their shingles against kept leaders, in canonical order."""
@@ -197,7 +224,9 @@ class Verify:
     def _exact(self, ranked: pa.Table) -> pa.Table:
         first: dict[tuple[bytes, bytes], bytes] = {}
         merged: list[tuple[bytes, bytes]] = []
-        for label, digest, member in zip(*(ranked[name].to_pylist() for name in ("label", "digest", "id")), strict=True):
+        for label, digest, member in zip(
+            *(ranked[name].to_pylist() for name in ("label", "digest", "id")), strict=True
+        ):
             leader = first.setdefault((label, digest), member)
             if leader != member:
                 merged.append((member, leader))

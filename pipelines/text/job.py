@@ -10,18 +10,19 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-
-from filters import annotate, rules
+from filters import annotate
 from filters.annotate import Settings
-from manifests.keys import canonical_json, digest_of
+from manifests.keys import digest_of
 from manifests.ledger import Account, balance, total
 from manifests.limits import Limits
-from manifests.manifest import Manifest, commit, find_snapshot, load_manifest, newest_version
-from manifests.runs import Run, partitions_for, put_same
+from manifests.manifest import Manifest, commit, newest_version
+from manifests.runs import Run, partitions_for
 from manifests.store import open_input
 from pipelines.phases import Launcher, Phase, Task
 from pipelines.recipe import Recipe
 from pipelines.sources import Unit, plan_units
+from pipelines.text import judges
+from pipelines.text.compact import compact
 from pipelines.text.components import label_clusters
 from pipelines.text.staged import Staged
 from pipelines.text.statistics import merge_statistics
@@ -46,7 +47,12 @@ class Planned:
 
     @property
     def task(self) -> Task:
-        arguments = {"unit": asdict(self.unit), "unit_key": self.key, "generation": self.generation, "prefix": self.prefix}
+        arguments = {
+            "unit": asdict(self.unit),
+            "unit_key": self.key,
+            "generation": self.generation,
+            "prefix": self.prefix,
+        }
         return Task(f"{self.prefix}/done.json", arguments)
 
 
@@ -67,20 +73,25 @@ class TextJob:
             refuse=tuple(text.policy.refuse),
             near=None if near is None else {"bands": near.bands, "rows": near.rows, "ngram": near.ngram},
         )
-        self.judges = rules.chosen(text.rules, text.threshold_bounds(), text.languages, text.min_language_score)
+        self.rules = judges.chosen(text.rules, text.threshold_bounds(), text.languages, text.min_language_score)
         self.inputs = {each.name: each.uri for each in self.recipe.inputs}
 
     def plan(self) -> list[Planned]:
         """Return the units of all inputs in a fixed order."""
-        settings = {"settings": _without_running_limits(asdict(self.settings)), "versions": annotate.versions()}
+        settings = {
+            "settings": _without_running_limits(asdict(self.settings)),
+            "versions": annotate.versions(),
+        }
         planned = []
         for each in self.recipe.inputs:
             store = open_input(each.uri)
-            for unit in plan_units(store, each.name, each.kind, self.limits):
+            for unit in plan_units(store, each.name, each.kind, unit_bytes=self.limits.unit_bytes):
                 identity = unit.identity()
                 generation = digest_of([store.generation(name) for name in unit.files()])[:16]
                 stage_key = digest_of({**settings, "unit": identity, "generation": generation})
-                planned.append(Planned(unit, int(digest_of(identity)[:16], 16), generation, f"{JOB}/staged/{stage_key[:32]}"))
+                planned.append(
+                    Planned(unit, int(digest_of(identity)[:16], 16), generation, f"{JOB}/staged/{stage_key[:32]}")
+                )
         if not planned:
             raise FileNotFoundError(f"no input: {', '.join(self.inputs.values())} hold nothing that this job reads")
         return planned
@@ -91,7 +102,7 @@ class TextJob:
         return {
             "stage": _without_running_limits(asdict(self.settings)),
             "versions": {**annotate.versions(), "decide": DECIDE_VERSION, "write": WRITE_VERSION},
-            "rules": rules.to_json(self.judges),
+            "rules": judges.to_json(self.rules),
             "dedup": text.dedup.model_dump(mode="json"),
             "shards": text.shards,
             "dropped_text_sample": text.dropped_text_sample,
@@ -126,25 +137,37 @@ class TextJob:
         return markers
 
     def decide_and_write(self, staged: Staged, markers: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Run select, link, components, route, verify and write; return the markers of write."""
+        """Run compact, select, link, components, route, verify and write; return the markers of write."""
         if not staged.runs["documents"]:
             return []
+        shards = self._shard_count(sum(marker["text_bytes"] for marker in markers))
+        staged = compact(self.launcher, JOB, staged, self.limits, shards)
         name = staged.save(self.launcher.store, JOB)
         decided = self._select(name, staged)
         merged = self._deduplicate(name, staged, decided)
-        return self._write(name, staged, decided, merged, sum(marker["text_bytes"] for marker in markers))
+        return self._write(name, decided, merged, shards)
 
-    def _partitioned(self, phase: str, worker: str, config: dict[str, Any], key: str, size: int) -> list[dict[str, Any]]:
+    def _shard_count(self, text_bytes: int) -> int:
+        """Return the recipe's number of shards; auto is half of shard_bytes of text a shard, so that one fits memory."""
+        chosen = self.recipe.text.shards
+        return partitions_for(text_bytes, self.limits.shard_bytes // 2) if chosen == "auto" else int(chosen)
+
+    def _partitioned(
+        self, phase: str, worker: str, config: dict[str, Any], key: str, size: int
+    ) -> list[dict[str, Any]]:
         count = partitions_for(size, self.limits.partition_bytes)
         stem = f"{JOB}/{phase}/{key[:32]}"
         tasks = [
-            Task(f"{stem}/{p:05d}-of-{count:05d}.json", {"partition": p, "partitions": count, "output": f"{stem}/{p:05d}-of-{count:05d}.arrow"})
+            Task(
+                f"{stem}/{p:05d}-of-{count:05d}.json",
+                {"partition": p, "partitions": count, "output": f"{stem}/{p:05d}-of-{count:05d}.arrow"},
+            )
             for p in range(count)
         ]
         return self.launcher.run(JOB, Phase(phase, tasks, worker, config))
 
     def _select(self, staged_name: str, staged: Staged) -> list[Run]:
-        config = {"staged": staged_name, "rules": rules.to_json(self.judges)}
+        config = {"staged": staged_name, "rules": judges.to_json(self.rules)}
         key = digest_of({**config, "version": DECIDE_VERSION})
         size = staged.bytes("signals")
         return _runs(self._partitioned("select", "pipelines.text.decide:Select", config, key, size))
@@ -154,7 +177,9 @@ class TextJob:
         if not dedup.exact and dedup.near is None:
             return []
         link_key = digest_of({"staged": staged_name, "version": DECIDE_VERSION})
-        links = self._partitioned("link", "pipelines.text.decide:Link", {"staged": staged_name}, link_key, staged.bytes("bands"))
+        links = self._partitioned(
+            "link", "pipelines.text.decide:Link", {"staged": staged_name}, link_key, staged.bytes("bands")
+        )
         labels = label_clusters(self.launcher, JOB, link_key, _runs(links))
         if not sum(run.rows for run in labels):
             return []
@@ -165,7 +190,9 @@ class TextJob:
             "ngram": dedup.near.ngram if dedup.near else 1,
         }
         key = digest_of({**config, "version": DECIDE_VERSION})
-        routed = _runs(self._partitioned("route", "pipelines.text.decide:Route", config, key, staged.bytes("documents")))
+        routed = _runs(
+            self._partitioned("route", "pipelines.text.decide:Route", config, key, staged.bytes("documents"))
+        )
         verify = {
             "routed": _json(routed),
             "exact": dedup.exact,
@@ -173,19 +200,19 @@ class TextJob:
             "max_leaders": self.limits.max_leaders_compared,
         }
         key = digest_of({**verify, "version": DECIDE_VERSION})
-        markers = self._partitioned("verify", "pipelines.text.decide:Verify", verify, key, sum(run.bytes for run in routed))
+        markers = self._partitioned(
+            "verify", "pipelines.text.decide:Verify", verify, key, sum(run.bytes for run in routed)
+        )
         self.clusters = markers
         return _runs(markers)
 
-    def _write(self, staged_name: str, staged: Staged, decided: list[Run], merged: list[Run], text_bytes: int) -> list[dict[str, Any]]:
-        text = self.recipe.text
-        shards = partitions_for(text_bytes, self.limits.shard_bytes // 2) if text.shards == "auto" else int(text.shards)
+    def _write(self, staged_name: str, decided: list[Run], merged: list[Run], shards: int) -> list[dict[str, Any]]:
         config = {
             "staged": staged_name,
             "decided": _json(decided),
             "merged": _json(merged),
-            "rules": rules.to_json(self.judges),
-            "sample": text.dropped_text_sample,
+            "rules": judges.to_json(self.rules),
+            "sample": self.recipe.text.dropped_text_sample,
         }
         key = digest_of({**config, "shards": shards, "version": WRITE_VERSION})
         tasks = [
@@ -212,11 +239,15 @@ class TextJob:
                     accounts[unit].add(verdict, reason, count)
         shards = [shard for marker in (*staged, *written) for shard in marker["shards"]]
         self._check_files(shards, accounts.values())
-        clusters = merge_statistics([{"sizes": m["cluster_sizes"], "uncompared": m["uncompared"]} for m in getattr(self, "clusters", [])])
+        clusters = merge_statistics(
+            [{"sizes": m["cluster_sizes"], "uncompared": m["uncompared"]} for m in getattr(self, "clusters", [])]
+        )
         return {
             "job": JOB,
             "settings": self.described(),
-            "inputs": [{"unit": m["unit"], "source": m["source"], "content_sha256": m["content_sha256"]} for m in staged],
+            "inputs": [
+                {"unit": m["unit"], "source": m["source"], "content_sha256": m["content_sha256"]} for m in staged
+            ],
             "shards": sorted(shards, key=lambda shard: str(shard["name"])),
             "units": balance(accounts.values()),
             "ledger": total(accounts.values()).as_json(),
@@ -259,7 +290,20 @@ def _without_running_limits(settings: dict[str, Any]) -> dict[str, Any]:
     return keep
 
 
-_RUNNING = frozenset({"partition_bytes", "shard_bytes", "min_range_bytes", "compact_fan_in", "max_leaders_compared", "max_quarantined_fraction", "child_memory_bytes"})
+_RUNNING = frozenset(
+    {
+        "batch_rows",
+        "batch_bytes",
+        "part_bytes",
+        "partition_bytes",
+        "shard_bytes",
+        "min_range_bytes",
+        "compact_fan_in",
+        "max_leaders_compared",
+        "max_quarantined_fraction",
+        "child_memory_bytes",
+    }
+)
 
 
 def _runs(markers: Sequence[dict[str, Any]]) -> list[Run]:
@@ -268,5 +312,3 @@ def _runs(markers: Sequence[dict[str, Any]]) -> list[Run]:
 
 def _json(runs: Sequence[Run]) -> list[dict[str, Any]]:
     return [run.as_json() for run in runs]
-
-

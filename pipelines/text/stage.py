@@ -66,7 +66,10 @@ class StageUnit:
 
     def _finish(self, part: "Part", arguments: dict[str, Any], number: int, *, last: bool) -> dict[str, Any]:
         prefix = arguments["prefix"]
-        body = {**part.store(self.store, f"{prefix}/{number:04d}", arguments["unit_key"], number), "last": last}
+        body = {
+            **part.store(self.store, f"{prefix}/{number:04d}", arguments["unit_key"], number),
+            "last": last,
+        }
         put_same(self.store, f"{prefix}/part-{number:04d}.json", canonical_json(body))
         return body
 
@@ -103,13 +106,27 @@ class Part:
 
     def _add(self, raw: pa.RecordBatch, outputs: Mapping[str, Any]) -> None:
         rows = outputs["documents"]["row"]
-        origin = {"source": self._repeat(len(rows)), "unit": self._units(len(rows)), "ordinal": raw["ordinal"].take(rows)}
-        documents = {name: outputs["documents"][name] for name in outputs["documents"].schema.names if name != "row"} | origin
+        origin = {
+            "source": self._repeat(len(rows)),
+            "unit": self._units(len(rows)),
+            "ordinal": raw["ordinal"].take(rows),
+        }
+        documents = {
+            name: outputs["documents"][name] for name in outputs["documents"].schema.names if name != "row"
+        } | origin
         signals = {name: outputs["signals"][name] for name in outputs["signals"].schema.names if name != "row"}
         tables = {
-            "documents": pa.RecordBatch.from_pydict({f.name: documents[f.name] for f in STAGED_DOCUMENT}, schema=STAGED_DOCUMENT),
+            "documents": pa.RecordBatch.from_pydict(
+                {f.name: documents[f.name] for f in STAGED_DOCUMENT}, schema=STAGED_DOCUMENT
+            ),
             "signals": pa.RecordBatch.from_pydict(
-                {"key": signals.pop("key"), "id": signals.pop("id"), "unit": origin["unit"], "ordinal": origin["ordinal"], **signals}
+                {
+                    "key": signals.pop("key"),
+                    "id": signals.pop("id"),
+                    "unit": origin["unit"],
+                    "ordinal": origin["ordinal"],
+                    **signals,
+                }
             ),
             "bands": outputs["bands"],
         }
@@ -137,15 +154,30 @@ class Part:
     def _refuse(self, raw: pa.RecordBatch, refused: pa.RecordBatch) -> None:
         if refused.num_rows:
             count = refused.num_rows
-            named = {"source": self._repeat(count), "unit": self._units(count), "ordinal": raw["ordinal"].take(refused["row"])}
-            columns = {f.name: named.get(f.name, refused[f.name] if f.name in refused.schema.names else pa.nulls(count, f.type)) for f in REFUSED}
+            named = {
+                "source": self._repeat(count),
+                "unit": self._units(count),
+                "ordinal": raw["ordinal"].take(refused["row"]),
+            }
+            columns = {
+                f.name: named.get(
+                    f.name, refused[f.name] if f.name in refused.schema.names else pa.nulls(count, f.type)
+                )
+                for f in REFUSED
+            }
             self.refused.append(pa.RecordBatch.from_pydict(columns, schema=REFUSED))
 
     def _failed(self, batch: pa.RecordBatch, failure: Any) -> pa.RecordBatch:
         row = batch.slice(failure.row, 1)
         body = {name: row[name][0].as_py() for name in ("uri", "ordinal", "offset", "digest")}
         size = row["payload"][0].as_buffer().size
-        told = {"reason": str(failure.reason), "detail": failure.detail, "limit": None, "limit_value": None, "observed": None}
+        told = {
+            "reason": str(failure.reason),
+            "detail": failure.detail,
+            "limit": None,
+            "limit_value": None,
+            "observed": None,
+        }
         return pa.RecordBatch.from_pylist([{**body, **told, "bytes": size, "source": None, "unit": None}], QUARANTINED)
 
     def store(self, store: Store, stem: str, unit_key: int, number: int) -> dict[str, Any]:
@@ -195,5 +227,8 @@ def summarise(unit: Unit, arguments: Mapping[str, Any], parts: list[dict[str, An
         "lost_bytes": sum(part["lost_bytes"] for part in parts),
         "text_bytes": sum(part["text_bytes"] for part in parts),
         "content_sha256": hashlib.sha256("".join(part["content_sha256"] for part in parts).encode()).hexdigest(),
-        "counts": {"documents": documents, "quarantined": sum(n for r, n in reasons.items() if r.startswith("quarantined/"))},
+        "counts": {
+            "documents": documents,
+            "quarantined": sum(n for r, n in reasons.items() if r.startswith("quarantined/")),
+        },
     }

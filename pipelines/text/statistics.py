@@ -9,40 +9,43 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from filters.rules import Rule
+from pipelines.text.judges import is_measured
 
 Statistics = dict[str, Any]
 
 
-def shard_statistics(documents: pa.Table, signals: pa.Table, decided: pa.Table, verdict: np.ndarray, judges: Sequence[Rule]) -> Statistics:
+def shard_statistics(
+    documents: pa.Table, signals: pa.Table, decided: pa.Table, verdict: np.ndarray, rules: Sequence[Rule]
+) -> Statistics:
     """Return {languages, rules, histograms, characters} of the records of one shard's range."""
     kept = verdict == "kept"
     return {
         "languages": _languages(documents, verdict),
-        "rules": _rules(decided["failed"].to_numpy(), judges),
-        "histograms": {rule.name: _histogram(rule, signals, kept) for rule in judges if rule.is_measured},
+        "rules": _rules(decided["failed"].to_numpy(), rules),
+        "histograms": {rule.name: _histogram(rule, signals, kept) for rule in rules if is_measured(rule)},
         "kept_bytes": int(signals["view_bytes"].to_numpy()[kept].sum()),
         "kept_words": int(signals["view_word_count"].to_numpy()[kept].sum()),
     }
 
 
 def _languages(documents: pa.Table, verdict: np.ndarray) -> dict[str, dict[str, int]]:
-    lengths = pc.binary_length(documents["text"]).to_numpy()
+    lengths = pc.utf8_length(documents["text"]).to_numpy()
     out: dict[str, Counter[str]] = {}
     for language, what, size in zip(documents["language"].to_pylist(), verdict.tolist(), lengths.tolist(), strict=True):
         counts = out.setdefault(language, Counter())
         counts[what] += 1
-        counts[f"{what}_bytes"] += size
+        counts[f"{what}_characters"] += size
     return {language: dict(sorted(counts.items())) for language, counts in sorted(out.items())}
 
 
-def _rules(failed: np.ndarray, judges: Sequence[Rule]) -> dict[str, dict[str, int]]:
+def _rules(failed: np.ndarray, rules: Sequence[Rule]) -> dict[str, dict[str, int]]:
     """Return how often each rule objects, and how often it alone does."""
     lowest = failed & (~failed + np.uint64(1))
     alone = failed == lowest
-    bits = [np.uint64(1) << np.uint64(i) for i in range(len(judges))]
+    bits = [np.uint64(1) << np.uint64(i) for i in range(len(rules))]
     return {
         rule.name: {"objects": int((failed & bit != 0).sum()), "alone": int(((failed == bit) & alone).sum())}
-        for rule, bit in zip(judges, bits, strict=True)
+        for rule, bit in zip(rules, bits, strict=True)
     }
 
 

@@ -8,13 +8,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from filters import rules, views
+from filters import views
+from filters.rules import Rule, Verdicts
 from manifests.keys import key_range, sampled
 from manifests.reasons import Merged
 from manifests.records import PROVENANCE, RANGE, STAGED_DOCUMENT, document_schema, dropped_schema
 from manifests.runs import Run, gather
 from manifests.shards import write_shard
 from manifests.store import Store
+from pipelines.text import judges
 from pipelines.text.decide import DECIDED, MERGED
 from pipelines.text.stage import ORDER
 from pipelines.text.staged import Staged
@@ -31,7 +33,7 @@ class WriteShard:
         self.store, self.staged = store, Staged.load(store, config["staged"])
         self.decided = [Run(**run) for run in config["decided"]]
         self.merged = [Run(**run) for run in config["merged"]]
-        self.judges = rules.judges_from_json(config["rules"])
+        self.judges = judges.from_json(config["rules"])
         self.sample = config["sample"]
 
     def close(self) -> None:
@@ -43,7 +45,10 @@ class WriteShard:
         kept, gone = rows.verdict == "kept", rows.verdict != "kept"
         published = [
             write_shard(self.store, f"text/{folder}/part-{shard:05d}-of-{shards:05d}", kind, table)
-            for folder, kind, table in (("data", "documents", rows.published(kept)), ("dropped", "dropped", self._gone(rows, gone)))
+            for folder, kind, table in (
+                ("data", "documents", rows.published(kept)),
+                ("dropped", "dropped", self._gone(rows, gone)),
+            )
             if table.num_rows
         ]
         counts = Counter(rows.verdict.tolist())
@@ -56,7 +61,9 @@ class WriteShard:
 
     def _rows(self, low: int, high: int) -> "Rows":
         documents = gather(self.store, self.staged.runs["documents"], STAGED_DOCUMENT, low, high, ORDER)
-        signals = gather(self.store, self.staged.runs["signals"], self.staged.signal_schema(self.store), low, high, ORDER)
+        signals = gather(
+            self.store, self.staged.runs["signals"], self.staged.signal_schema(self.store), low, high, ORDER
+        )
         decided = gather(self.store, self.decided, DECIDED, low, high, ORDER)
         merged = gather(self.store, self.merged, MERGED, low, high, ("key", "id"))
         for table in (signals, decided):
@@ -71,18 +78,31 @@ class WriteShard:
 class Rows:
     """The records of a shard's range with their verdicts, all in one order."""
 
-    def __init__(self, documents: pa.Table, signals: pa.Table, decided: pa.Table, merged: pa.Table, judges: Sequence[Any]) -> None:
-        self.documents, self.signals, self.decided, self.judges = documents, signals, decided, judges
+    def __init__(
+        self,
+        documents: pa.Table,
+        signals: pa.Table,
+        decided: pa.Table,
+        merged: pa.Table,
+        rules: Sequence[Rule],
+    ) -> None:
+        self.documents, self.signals, self.decided, self.rules = documents, signals, decided, rules
         self.keys = documents["key"].to_numpy()
         count = documents.num_rows
-        at = pc.index_in(documents["id"], merged["id"].combine_chunks()).combine_chunks() if count else pa.array([], pa.int32())
+        at = (
+            pc.index_in(documents["id"], merged["id"].combine_chunks()).combine_chunks()
+            if count
+            else pa.array([], pa.int32())
+        )
         self.merge = merged.take(at)  # null rows where nothing is merged
         first, repeated = decided["first"].to_numpy(), decided["repeated"].to_numpy()
-        named = np.array([*rules.reasons(judges), ""], object)
+        failed = decided["failed"].to_numpy()
+        measured = signals.combine_chunks().to_batches()[0] if count else pa.RecordBatch.from_pylist([], signals.schema)
+        objection = judges.first_reasons(rules, Verdicts(first, failed), measured)
         near = self.merge["reason"].to_numpy(zero_copy_only=False)
         objected, clustered = first >= 0, np.array([reason is not None for reason in near], bool)
         self.verdict = np.select([objected, repeated | clustered], ["dropped", "merged"], "kept")
-        self.reason = np.where(objected, named[first], np.where(repeated, str(Merged.SAME_RECORD), near))
+        self.reason = np.where(objected, objection, np.where(repeated, str(Merged.SAME_RECORD), near))
 
     def accounts(self) -> dict[str, dict[str, int]]:
         """Return {unit key: {"verdict/reason": records}}."""
@@ -102,8 +122,14 @@ class Rows:
         table = self.documents.filter(pa.array(chosen))
         fields, signals = self._signals(chosen)
         text, view = _whole(table["text"]), _whole(table["kept"], pa.list_(RANGE))
-        columns = {name: table[name] for name, _ in PROVENANCE} | {"title": table["title"], "markup": table["markup"]}
-        columns |= {"text": views.apply_view(text, view), "parts": views.parts_of_view(text, view, _whole(table["parts"]))}
+        columns = {name: table[name] for name, _ in PROVENANCE} | {
+            "title": table["title"],
+            "markup": table["markup"],
+        }
+        columns |= {
+            "text": views.apply_view(text, view),
+            "parts": views.parts_of_view(text, view, _whole(table["parts"])),
+        }
         schema = document_schema(pa.schema(fields))
         return pa.table({f.name: columns.get(f.name, signals) for f in schema}, schema=schema)
 
@@ -115,7 +141,7 @@ class Rows:
         shown = pa.array(with_text[chosen])
         same = pa.array(self.reason[chosen] == str(Merged.SAME_RECORD))
         failed = self.decided["failed"].to_numpy()[chosen]
-        named = rules.reasons(self.judges)
+        named = [rule.name for rule in self.rules]
         reasons = [[named[i] for i in range(len(named)) if bits >> i & 1] for bits in failed.tolist()]
         merged = pa.array(self.verdict[chosen] == "merged")
         kept_id = pc.if_else(same, table["id"], merge["kept_id"])
@@ -125,7 +151,9 @@ class Rows:
             "reason": pa.array(self.reason[chosen].tolist(), pa.string()),
             "reasons": pa.array(reasons, pa.list_(pa.string())),
             "kept_id": pc.if_else(merged, kept_id, pa.scalar(None, kept_id.type)),
-            "similarity": pc.if_else(merged, pc.if_else(same, pa.scalar(1.0), merge["similarity"]), pa.scalar(None, pa.float64())),
+            "similarity": pc.if_else(
+                merged, pc.if_else(same, pa.scalar(1.0), merge["similarity"]), pa.scalar(None, pa.float64())
+            ),
             "text": pc.if_else(shown, table["text"], pa.scalar(None, pa.string())),
             "signals": signals,
         }
@@ -135,5 +163,3 @@ class Rows:
 
 def _whole(column: pa.ChunkedArray, kind: pa.DataType | None = None) -> pa.Array:
     return column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
-
-

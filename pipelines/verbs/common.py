@@ -24,15 +24,33 @@ def add_verb(subparsers: Subparsers, name: str, summary: str, example: str) -> a
 
 
 def add_output(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("--out", required=True, metavar="OUT", help="root of the output (local path or s3://bucket/prefix); holds one folder a job")
+    verb.add_argument(
+        "--out",
+        required=True,
+        metavar="OUT",
+        help="root of the output (local path or s3://bucket/prefix); holds one folder a job",
+    )
 
 
 def add_job_options(verb: argparse.ArgumentParser) -> None:
     """Add what every job takes: --out, --plan, --workers, --set, --quiet."""
     add_output(verb)
     verb.add_argument("--plan", action="store_true", help="print the resolved job and run nothing")
-    verb.add_argument("--workers", type=positive, default=os.cpu_count() or 1, metavar="N", help="worker threads of the local runner (default: all cores); changes no byte of the output")
-    verb.add_argument("--set", action="append", default=[], type=setting, metavar="FIELD=VALUE", help="override a field of the recipe, e.g. text.shards=4")
+    verb.add_argument(
+        "--workers",
+        type=positive,
+        default=os.cpu_count() or 1,
+        metavar="N",
+        help="worker threads of the local runner (default: all cores); changes no byte of the output",
+    )
+    verb.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        type=setting,
+        metavar="FIELD=VALUE",
+        help="override a field of the recipe, e.g. text.shards=4",
+    )
     verb.add_argument("--quiet", action="store_true", help="no progress bars")
 
 

@@ -7,7 +7,12 @@ from pipelines.verbs.common import Subparsers, add_output, add_verb
 
 
 def add_parser(subparsers: Subparsers) -> None:
-    verb = add_verb(subparsers, "inspect", "Show a snapshot, or the whole story of one record.", "corpusmill inspect --out corpus --uri https://a.example/page.html")
+    verb = add_verb(
+        subparsers,
+        "inspect",
+        "Show a snapshot, or the whole story of one record.",
+        "corpusmill inspect --out corpus --uri https://a.example/page.html",
+    )
     add_output(verb)
     verb.add_argument("--job", default="text", help="which dataset under OUT (default: text)")
     verb.add_argument("--version", type=int, metavar="N", help="which snapshot (default: the newest)")
@@ -28,11 +33,14 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.id is None and arguments.uri is None:
         print(show_snapshot(manifest))
         return 0
-    if arguments.id is not None and not (len(arguments.id) == 32 and set(arguments.id.lower()) <= set("0123456789abcdef")):
+    if arguments.id is not None and not (
+        len(arguments.id) == 32 and set(arguments.id.lower()) <= set("0123456789abcdef")
+    ):
         raise ValueError(f"--id {arguments.id!r} is not 32 hex digits")
     found = list(find_records(store, manifest, arguments.id, arguments.uri))
     for record in found:
         print(json.dumps(record, ensure_ascii=False, indent=2))
     if not found:
-        print(f"no record with {'id ' + arguments.id if arguments.id else 'URI ' + arguments.uri} in this snapshot; records that were skipped are only counted, by kind and unit")
+        what = f"id {arguments.id}" if arguments.id else f"URI {arguments.uri}"
+        print(f"no record with {what} in this snapshot; records that were skipped are only counted, by kind and unit")
     return 0 if found else 1

@@ -6,7 +6,12 @@ from pipelines.verbs.common import Subparsers, add_output, add_verb
 
 
 def add_parser(subparsers: Subparsers) -> None:
-    verb = add_verb(subparsers, "report", "Write the HTML report of the newest snapshots.", "corpusmill report --out corpus")
+    verb = add_verb(
+        subparsers,
+        "report",
+        "Write the HTML report of the newest snapshots.",
+        "corpusmill report --out corpus",
+    )
     add_output(verb)
     verb.set_defaults(run=run)
 
@@ -19,7 +24,9 @@ def run(arguments: argparse.Namespace) -> int:
     launcher = Launcher(arguments.out)
     versions = {job: newest_version(launcher.store, job) for job in ("text", "tokenizer")}
     if not versions["text"]:
-        raise FileNotFoundError(f"{arguments.out} holds no snapshot of a text job; run `corpusmill text` or `corpusmill run` first")
+        raise FileNotFoundError(
+            f"{arguments.out} holds no snapshot of a text job; run `corpusmill text` or `corpusmill run` first"
+        )
     manifests = {job: load_manifest(launcher.store, job, version) for job, version in versions.items() if version}
     print(f"{arguments.out}/{write_report(launcher, manifests)}")
     return 0

@@ -6,7 +6,12 @@ from pipelines.verbs.common import Subparsers, add_job_options, add_verb, launch
 
 
 def add_parser(subparsers: Subparsers) -> None:
-    verb = add_verb(subparsers, "run", "Run every block of a recipe: documents, counts, tokenizer, report.", "corpusmill run recipes/demo.yaml --out out/demo")
+    verb = add_verb(
+        subparsers,
+        "run",
+        "Run every block of a recipe: documents, counts, tokenizer, report.",
+        "corpusmill run recipes/demo.yaml --out out/demo",
+    )
     verb.add_argument("recipe", metavar="RECIPE", help="YAML file; `corpusmill schema` prints what may stand in it")
     add_job_options(verb)
     verb.set_defaults(run=run)

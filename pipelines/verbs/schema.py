@@ -6,7 +6,9 @@ from pipelines.verbs.common import Subparsers, add_verb
 
 
 def add_parser(subparsers: Subparsers) -> None:
-    verb = add_verb(subparsers, "schema", "Print the JSON schema of a recipe.", "corpusmill schema > recipe.schema.json")
+    verb = add_verb(
+        subparsers, "schema", "Print the JSON schema of a recipe.", "corpusmill schema > recipe.schema.json"
+    )
     verb.set_defaults(run=run)
 
 

@@ -6,7 +6,12 @@ from pipelines.verbs.common import Subparsers, add_job_options, add_verb, launch
 
 
 def add_parser(subparsers: Subparsers) -> None:
-    verb = add_verb(subparsers, "text", "Turn WARC, HTML, TXT, JSONL or Parquet into deduplicated documents.", "corpusmill text crawl/ --out corpus --set text.languages=[ja,en]")
+    verb = add_verb(
+        subparsers,
+        "text",
+        "Turn WARC, HTML, TXT, JSONL or Parquet into deduplicated documents.",
+        "corpusmill text crawl/ --out corpus --set text.languages=[ja,en]",
+    )
     verb.add_argument("input", nargs="+", metavar="INPUT", help="file, folder, glob or s3:// URI")
     add_job_options(verb)
     verb.set_defaults(run=run)

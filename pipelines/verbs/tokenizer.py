@@ -6,9 +6,19 @@ from pipelines.verbs.common import Subparsers, add_job_options, add_verb, launch
 
 
 def add_parser(subparsers: Subparsers) -> None:
-    verb = add_verb(subparsers, "tokenizer", "Count the corpus and train a tokenizer on the counts.", "corpusmill tokenizer train --out corpus --set tokenizer.vocabulary=16000")
+    verb = add_verb(
+        subparsers,
+        "tokenizer",
+        "Count the corpus and train a tokenizer on the counts.",
+        "corpusmill tokenizer train --out corpus --set tokenizer.vocabulary=16000",
+    )
     actions = verb.add_subparsers(dest="action", required=True, metavar="ACTION")
-    train = add_verb(actions, "train", "Count the newest text snapshot of OUT, train and evaluate.", "corpusmill tokenizer train --out corpus --set tokenizer.vocabulary=16000")
+    train = add_verb(
+        actions,
+        "train",
+        "Count the newest text snapshot of OUT, train and evaluate.",
+        "corpusmill tokenizer train --out corpus --set tokenizer.vocabulary=16000",
+    )
     train.add_argument("--recipe", metavar="RECIPE", help="take the tokenizer block of this recipe")
     add_job_options(train)
     train.set_defaults(run=run)

@@ -1,0 +1,277 @@
+"""Raw records in, documents out: what kind of page it is, in which character set, within which limits.
+
+Every record of a batch comes out exactly once: as a document, quarantined, skipped or refused.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Collection
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+from resiliparse.parse.html import HTMLParserException
+
+from filters import charset, html, plain, policy, prescan
+from filters.guard_child import WHOLE_BATCH
+from filters.parts import Part, order_parts, parts_array
+from manifests.limits import Limits
+from manifests.reasons import Quarantine, Refused, Skipped
+from manifests.records import DIGEST, MARKUP, PART, TIMESTAMP
+
+EXTRACTION_VERSION = 1  # part of the stage key; goes up when any text or part may come out differently
+
+DOCUMENTS = pa.schema(
+    [
+        ("row", pa.int32()),  # index of the raw record in its batch
+        ("uri", pa.string()),
+        ("fetched_at", TIMESTAMP),
+        ("digest", DIGEST),
+        ("media_type", pa.string()),  # what it was read as
+        ("license", pa.string()),
+        ("policy", pa.string()),  # the transport's lines, then the page's own
+        ("title", pa.string()),
+        ("text", pa.string()),
+        ("parts", pa.list_(PART)),
+        ("markup", pa.list_(MARKUP)),
+    ]
+)
+
+HTML, XHTML, PLAIN, MARKDOWN = "text/html", "application/xhtml+xml", "text/plain", "text/markdown"
+_KINDS = {HTML: HTML, XHTML: XHTML, PLAIN: PLAIN, MARKDOWN: MARKDOWN, "text/x-markdown": MARKDOWN}
+_XML = ("application/xml", "text/xml")
+_UNKNOWN = (None, "", "application/octet-stream", "application/unknown", "unknown/unknown", "binary/octet-stream", "*/*")
+_BINARY = (b"%PDF-", b"\x89PNG", b"GIF8", b"\xff\xd8\xff", b"PK\x03\x04", b"\x1f\x8b", b"RIFF", b"\x00\x00\x01\x00", b"OggS")
+_SNIFFED_BYTES = 1024
+_HTML_BEGINNINGS = tuple(
+    b"<" + name
+    for name in b"!doctype html,html,head,body,title,script,style,table,div,p,a,h1,br,b,font,img,!--,meta,iframe".split(b",")
+)
+
+
+class RefusedRow(NamedTuple):
+    """A record whose owner says no."""
+
+    row: int
+    reason: Refused
+    policy: str
+
+
+class Extracted(NamedTuple):
+    """All records of a raw batch, by what became of them."""
+
+    documents: pa.RecordBatch  # DOCUMENTS
+    quarantined: list[dict[str, Any]]  # rows for manifests.records.QUARANTINED, plus "row"
+    skipped: Counter[Skipped]
+    refused: list[RefusedRow]
+
+
+class Rejected(Exception):
+    """A record is beyond a limit or broken; it goes to quarantine with these fields."""
+
+    def __init__(self, reason: Quarantine, detail: str = "", limit: str | None = None, *numbers: int) -> None:
+        super().__init__(detail or str(reason))
+        self.reason, self.detail, self.limit = reason, detail, limit
+        self.limit_value, self.observed = numbers or (None, None)
+
+
+class _Passed(Exception):
+    """A record is not one of ours: skipped, or refused by its owner."""
+
+    def __init__(self, reason: Skipped | Refused, said: str = "") -> None:
+        super().__init__(reason)
+        self.reason, self.said = reason, said
+
+
+class _Found(NamedTuple):
+    media_type: str
+    title: str | None
+    text: bytes
+    parts: list[Part]
+    markup: list[tuple[str, str]]
+    policy: str | None
+    license: str | None
+
+
+class Record(NamedTuple):
+    """What extraction needs of a raw record."""
+
+    uri: str
+    media_type: str | None
+    charset: str | None
+    policy: str | None
+    payload: bytes
+
+
+def extract(  # noqa: PLR0913  (what the plan knows about a unit)
+    raw: pa.RecordBatch,
+    limits: Limits,
+    progress: Callable[[int], None],
+    *,
+    source: str,
+    unit: int,
+    refuse: Collection[Refused] = policy.DEFAULT_REFUSALS,
+) -> Extracted:
+    """Return the documents of a batch of RAW records, and what became of the others.
+
+    progress(row) is called before each record and progress(WHOLE_BATCH) after the last.
+    """
+    rows: list[int] = []
+    documents: list[_Found] = []
+    quarantined: list[dict[str, Any]] = []
+    skipped: Counter[Skipped] = Counter()
+    refused: list[RefusedRow] = []
+    columns = [raw.column(name).to_pylist() for name in Record._fields[:-1]]
+    payloads = raw.column("payload")
+    for row, fields in enumerate(zip(*columns, strict=True)):
+        progress(row)
+        record = Record(*fields, payload=payloads[row].as_buffer().to_pybytes())
+        try:
+            documents.append(extract_record(record, limits, refuse))
+            rows.append(row)
+        except Rejected as rejected:
+            quarantined.append({"row": row, **_quarantine(raw, row, rejected, source, unit)})
+        except _Passed as passed:
+            if isinstance(passed.reason, Skipped):
+                skipped[passed.reason] += 1
+            else:
+                refused.append(RefusedRow(row, passed.reason, passed.said))
+    progress(WHOLE_BATCH)
+    return Extracted(_batch(raw, rows, documents), quarantined, skipped, refused)
+
+
+def extract_record(record: Record, limits: Limits, refuse: Collection[Refused]) -> _Found:
+    """Return what one record holds; raise where it is no document."""
+    payload = record.payload
+    if not payload:
+        raise Rejected(Quarantine.EMPTY_PAYLOAD)
+    _within(Quarantine.RECORD_TOO_LARGE, "max_record_bytes", limits.max_record_bytes, len(payload))
+    media_type = kind_of(record.media_type, payload)
+    if media_type is None:
+        raise _Passed(Skipped.MEDIA_TYPE)
+    _check_policy(record.policy, refuse)
+    is_markup = media_type in (HTML, XHTML)
+    decoded = charset.decode(payload, record.charset, is_markup=is_markup)
+    allowed = int(limits.max_replaced_fraction * decoded.characters)
+    if decoded.replaced > allowed:
+        how = f"read as {decoded.encoding} ({decoded.origin})"
+        numbers = allowed, decoded.replaced
+        raise Rejected(Quarantine.UNDECODABLE_TEXT, how, "max_replaced_fraction", *numbers)
+    found = (
+        _from_html(decoded.text, media_type, record, limits)
+        if is_markup
+        else _from_text(decoded.text, media_type, record)
+    )
+    _check_policy(found.policy, refuse)
+    _check_text(found.text, limits)
+    return found
+
+
+def kind_of(declared: str | None, payload: bytes) -> str | None:
+    """Return the media type to read a payload as: one of the four that we read, or None.
+
+    A declared type counts; what declares nothing, or XML, is judged by how it begins. An XML prolog before the
+    root element makes a page XHTML.
+    """
+    if payload.startswith(_BINARY):
+        return None
+    kind = _KINDS.get(declared or "")
+    if kind == HTML:
+        return XHTML if _head(payload).startswith(b"<?xml") else HTML
+    if kind:
+        return kind
+    if declared in _XML:
+        return XHTML if b"<html" in _head(payload) else None
+    return _sniff(payload) if declared in _UNKNOWN else None
+
+
+def _head(payload: bytes) -> bytes:
+    head = payload[:_SNIFFED_BYTES]
+    if b"\0" in head and (wide := _wide(head)):
+        head = head.decode(wide, "replace").encode()
+    return head.removeprefix(b"\xef\xbb\xbf").lstrip(b"\t\n\f\r ").lower()
+
+
+def _wide(head: bytes) -> str | None:
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "utf-16"
+    return charset.utf16_by_nuls(head)
+
+
+def _sniff(payload: bytes) -> str | None:
+    head = _head(payload)
+    if head.startswith(b"<?xml"):
+        return XHTML if b"<html" in head else None
+    if head.startswith(_HTML_BEGINNINGS):
+        return HTML
+    controls = len(head) - len(head.translate(None, bytes(range(9)) + bytes(range(14, 27)) + bytes(range(28, 32))))
+    return PLAIN if controls * 100 <= len(head) else None
+
+
+def _from_html(page: bytes, media_type: str, record: Record, limits: Limits) -> _Found:
+    page = html.neutralise(page)
+    scan = prescan.scan(page, limits.max_nesting_depth, limits.max_attributes, xml=media_type == XHTML)
+    if scan.verdict == prescan.TOO_DEEP:
+        _within(Quarantine.NESTING_TOO_DEEP, "max_nesting_depth", limits.max_nesting_depth, scan.observed)
+    if scan.verdict == prescan.TOO_MANY_ATTRIBUTES:
+        _within(Quarantine.TOO_MANY_ATTRIBUTES, "max_attributes", limits.max_attributes, scan.observed)
+    try:
+        found = html.read_page(page, scan.places, record.uri)
+    except HTMLParserException as error:
+        raise Rejected(Quarantine.PARSE_ERROR, type(error).__name__) from error
+    said = "\n".join(filter(None, [record.policy, *found.policy])) or None
+    parts = order_parts(found.text, found.blocks, found.images)
+    return _Found(media_type, found.title, found.text, parts, found.markup, said, found.license)
+
+
+def _from_text(text: bytes, media_type: str, record: Record) -> _Found:
+    text = plain.clean(text)
+    title = plain.markdown_title(text) if media_type == MARKDOWN else None
+    blocks, named = plain.markdown_blocks(text) if media_type == MARKDOWN else ([], [])
+    images = [image._replace(uri=uri) for image in named if (uri := html.resolve(record.uri, image.uri))]
+    return _Found(media_type, title, text, order_parts(text, blocks, images), [], record.policy, None)
+
+
+def _check_policy(said: str | None, refuse: Collection[Refused]) -> None:
+    if said and (reason := policy.refusal(policy.directives(said.splitlines()), refuse)):
+        raise _Passed(reason, said)
+
+
+def _check_text(text: bytes, limits: Limits) -> None:
+    if not text:
+        raise _Passed(Skipped.NO_TEXT)
+    _within(Quarantine.TEXT_TOO_LARGE, "max_text_bytes", limits.max_text_bytes, len(text))
+    if len(text) > limits.max_line_bytes:
+        longest = max(map(len, text.split(b"\n")))
+        _within(Quarantine.LINE_TOO_LONG, "max_line_bytes", limits.max_line_bytes, longest)
+
+
+def _within(reason: Quarantine, limit: str, allowed: int, observed: int) -> None:
+    if observed > allowed:
+        raise Rejected(reason, "", limit, allowed, observed)
+
+
+def _quarantine(raw: pa.RecordBatch, row: int, why: Rejected, source: str, unit: int) -> dict[str, Any]:
+    kept = {name: raw.column(name)[row].as_py() for name in ("uri", "ordinal", "offset", "digest")}
+    size = len(raw.column("payload")[row].as_buffer())
+    where = {"source": source, "unit": unit, "bytes": size, "reason": str(why.reason), "detail": why.detail}
+    return {**kept, **where, "limit": why.limit, "limit_value": why.limit_value, "observed": why.observed}
+
+
+def _batch(raw: pa.RecordBatch, rows: list[int], found: list[_Found]) -> pa.RecordBatch:
+    indices = pa.array(rows, pa.int32())
+    same = {name: raw.column(name).take(indices) for name in ("uri", "fetched_at", "digest")}
+    own = {
+        "row": indices,
+        "parts": parts_array([one.parts for one in found]),
+        "markup": pa.array(
+            [[{"kind": kind, "content": content} for kind, content in one.markup] for one in found], pa.list_(MARKUP)
+        ),
+    }
+    for name in ("media_type", "license", "policy", "title", "text"):
+        own[name] = pa.array([getattr(one, name) for one in found], pa.string())
+    return pa.RecordBatch.from_arrays([{**same, **own}[name] for name in DOCUMENTS.names], schema=DOCUMENTS)
+
+
+def warm_up() -> None:
+    """Compile what extraction needs, so that no record's clock pays for it."""
+    page = b"<title/><p><table><tr><td><pre>x</pre><img src='y'></table>"
+    html.read_page(page, prescan.scan(page, 8, 8, xml=True).places, "warm:up")

@@ -1,0 +1,101 @@
+"""Parquet files: row groups as units, page checksums verified, the text column read and no other that isn't needed."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from manifests.limits import Limits
+from manifests.reasons import Quarantine
+from manifests.store import Store, arrow_file
+from pipelines.sources.rows import row_event
+from pipelines.sources.units import Broken, Columns, Event, Unit
+
+THRIFT_STRING_BYTES = 64 << 20
+THRIFT_ITEMS = 1 << 20
+DAMAGED = (pa.ArrowException, OSError)
+
+
+def open_parquet(store: Store, name: str) -> pq.ParquetFile:
+    """Open a file with checksums on and bounded metadata; raises one of DAMAGED."""
+    return pq.ParquetFile(
+        arrow_file(store, name),
+        page_checksum_verification=True,
+        thrift_string_size_limit=THRIFT_STRING_BYTES,
+        thrift_container_size_limit=THRIFT_ITEMS,
+    )
+
+
+def row_group_bytes(store: Store, name: str) -> list[int]:
+    """Return the bytes of each row group in the file; empty where the file's own directory can't be read."""
+    try:
+        metadata = open_parquet(store, name).metadata
+    except DAMAGED:
+        return []
+    groups = (metadata.row_group(i) for i in range(metadata.num_row_groups))
+    return [sum(group.column(i).total_compressed_size for i in range(group.num_columns)) for group in groups]
+
+
+def parquet_events(store: Store, size: int, unit: Unit, limits: Limits, columns: Columns) -> Iterator[Event]:
+    """Yield one event for each row of the unit's row groups, and one for what is left of a damaged group.
+
+    Raises ValueError for a file without the text column.
+    """
+    try:
+        file = open_parquet(store, unit.uri)
+    except DAMAGED as error:
+        reason = Quarantine.DAMAGED_CONTAINER
+        yield Broken(reason, f"not a readable Parquet file: {_said(error)}", 0, size=size, lost_bytes=size)
+        return
+    if columns.text not in file.schema_arrow.names:
+        known = ", ".join(file.schema_arrow.names)
+        raise ValueError(f"{unit.source}:{unit.uri} has no column {columns.text!r}; it has {known}")
+    for group in range(unit.start, unit.end):
+        yield from _group_events(file, group, unit, limits, columns)
+
+
+def _group_events(
+    file: pq.ParquetFile, group: int, unit: Unit, limits: Limits, columns: Columns
+) -> Iterator[Event]:
+    wanted = [name for name in (columns.text, columns.url, columns.id) if name in file.schema_arrow.names]
+    metadata = file.metadata
+    first = sum(metadata.row_group(i).num_rows for i in range(group))
+    stated = metadata.row_group(group)
+    number = first
+    try:
+        for batch in file.iter_batches(
+            limits.batch_rows, row_groups=[group], columns=wanted, use_threads=False
+        ):
+            for row in plain_rows(batch):
+                yield row_event(row, f"{unit.source}:{unit.uri}#{number}", -1, columns, limits)
+                number += 1
+    except DAMAGED as error:
+        left = first + stated.num_rows - number
+        lost = sum(stated.column(i).total_compressed_size for i in range(stated.num_columns))
+        detail = f"row group {group}: {left} rows lost: {_said(error)}"
+        yield Broken(Quarantine.DAMAGED_CONTAINER, detail, size=lost, lost_bytes=lost)
+
+
+def plain_rows(batch: pa.RecordBatch) -> Iterator[dict[str, object]]:
+    """Yield the rows of a batch; strings as the bytes they are in the file, which may not be UTF-8."""
+    columns = {name: _as_bytes(batch.column(name)).to_pylist() for name in batch.schema.names}
+    for values in zip(*columns.values(), strict=True):
+        row = dict(zip(columns, values, strict=True))
+        yield row
+
+
+def _as_bytes(column: Any) -> Any:
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        column, kind = column.dictionary_decode(), kind.value_type
+    return (
+        column.cast(pa.large_binary())
+        if pa.types.is_string(kind) or pa.types.is_large_string(kind)
+        else column
+    )
+
+
+def _said(error: BaseException) -> str:
+    """Return the first line of an error, which for Arrow names the page or field and holds no input bytes."""
+    return str(error).partition("\n")[0][:200]

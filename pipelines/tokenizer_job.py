@@ -1,0 +1,211 @@
+"""The tokenizer job: counts of the whole corpus by Beam, a model from the counts, an evaluation by language.
+
+count     shard of documents  -> its words, counted, as a run sorted by the words' keys
+merge     key range           -> the words of the whole corpus, as one shard of the count table
+train     one process, from the rows of the table
+evaluate  shard of documents  -> bytes, tokens, round trips by language, on a sample by id
+"""
+
+import base64
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from filters.segmentation import segment
+from manifests.keys import digest_of, key_range, keys_of, sampled
+from manifests.manifest import Manifest, commit, newest_version
+from manifests.runs import Run, gather, partitions_for, put_same, write_run
+from manifests.shards import Shard, write_shard
+from manifests.store import Store, arrow_file
+from pipelines.phases import Launcher, Phase, Task
+from pipelines.recipe import Tokenizer
+from pipelines.text.statistics import merge_statistics
+from tokenizer.gather import KEY_VERSION
+from tokenizer.count import COUNTS, count_words, merge_counts
+from tokenizer.evaluate import NUMBERS, Compression, Encoder, add_up, evaluate_batch
+from tokenizer.ledger import CountLedger
+from tokenizer.settings import TrainSettings
+from tokenizer.train import train
+
+JOB = "tokenizer"
+VERSION = 1
+MERGE_BATCHES = 16  # batches of counts that are held before they are added up
+PARTITION_BYTES = 256 << 20
+EVALUATED = 0.05
+_SALT = 0x6576616C
+
+
+def shard_batches(store: Store, shard: Mapping[str, Any], columns: list[str]) -> Iterator[pa.RecordBatch]:
+    """Yield the batches of a published Parquet shard."""
+    with arrow_file(store, shard["name"]) as file:
+        yield from pq.ParquetFile(file).iter_batches(columns=columns)
+
+
+class CountShard:
+    """Worker of the count phase."""
+
+    def __init__(self, store: Store, config: Mapping[str, Any]) -> None:
+        self.store = store
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def run(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        ledger, held = CountLedger(), [pa.RecordBatch.from_pylist([], schema=COUNTS)]
+        for batch in shard_batches(self.store, arguments["shard"], ["text"]):
+            counted = count_words(batch["text"])
+            ledger += counted.ledger
+            held.append(counted.counts)
+            if len(held) >= MERGE_BATCHES:
+                held = [merge_counts(held)]
+        counts = merge_counts(held)
+        run = write_run(self.store, arguments["output"], pa.Table.from_batches([counts]), ("key", "word"))
+        return {"run": run.as_json(), "ledger": asdict(ledger), "counts": {"words": counts.num_rows}}
+
+
+class MergeCounts:
+    """Worker of the merge phase. config: {runs}."""
+
+    def __init__(self, store: Store, config: Mapping[str, Any]) -> None:
+        self.store, self.runs = store, [Run(**run) for run in config["runs"]]
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def run(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        part, parts = arguments["partition"], arguments["partitions"]
+        rows = gather(self.store, self.runs, COUNTS, *key_range(part, parts), order=("key", "word"))
+        merged = merge_counts(rows.to_batches())
+        stem = f"{JOB}/counts/part-{part:05d}-of-{parts:05d}"
+        shard = write_shard(self.store, stem, "counts", pa.Table.from_batches([merged]))
+        return {"shard": shard.as_json(), "counts": {"words": merged.num_rows}}
+
+
+class EvaluateShard:
+    """Worker of the evaluate phase. config: {model, sample}."""
+
+    def __init__(self, store: Store, config: Mapping[str, Any]) -> None:
+        self.store, self.encoder, self.sample = store, Encoder(store.read(config["model"])), config["sample"]
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def run(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        languages: dict[str, Compression] = {}
+        for batch in shard_batches(self.store, arguments["shard"], ["id", "text", "language"]):
+            chosen = batch.filter(pa.array(sampled(keys_of(batch["id"]), self.sample, _SALT)))
+            words = segment(chosen["text"])
+            languages = add_up([languages, evaluate_batch(self.encoder, chosen["text"], chosen["language"], words)])
+        whole = sum(languages.values(), start=Compression())
+        numbers = {code: {name: getattr(each, name) for name in NUMBERS} for code, each in languages.items()}
+        used = np.packbits(np.asarray(whole.uses) > 0)
+        return {"languages": numbers, "used": base64.b64encode(used).decode(), "counts": {"documents": whole.documents}}
+
+
+@dataclass
+class TokenizerJob:
+    """A recipe's tokenizer block over a text snapshot."""
+
+    block: Tokenizer
+    launcher: Launcher
+
+    def __post_init__(self) -> None:
+        known = {field.name for field in fields(TrainSettings)}
+        given = self.block.model_dump(mode="json")
+        self.settings = TrainSettings(
+            vocab_size=given["vocabulary"], **{name: value for name, value in given.items() if name in known}
+        )
+
+    def described(self, text: Manifest) -> dict[str, Any]:
+        """Return what decides the model's bytes."""
+        return {
+            "text": text["digest"],
+            "train": asdict(self.settings),
+            "version": VERSION,
+            "keys": KEY_VERSION,
+        }
+
+    def run(self, text: Manifest) -> tuple[int, Manifest, bool]:
+        """Count, train, evaluate, commit; return (version, manifest, whether it stood already)."""
+        before = newest_version(self.launcher.store, JOB)
+        shards = [shard for shard in text["shards"] if shard["kind"] == "documents"]
+        if not shards:
+            raise ValueError("the text snapshot holds no document: there is nothing to count")
+        counted, table = self._count(shards)
+        model = self._train(table)
+        evaluation = self._evaluate(shards, model)
+        ledger = sum((CountLedger(**marker["ledger"]) for marker in counted), CountLedger())
+        if not ledger.balanced:
+            raise RuntimeError(f"characters are neither counted nor accounted for: {ledger}")
+        body = {
+            "job": JOB,
+            "settings": self.described(text),
+            "shards": [*table, model.as_json()],
+            "characters": asdict(ledger),
+            "statistics": {"evaluation": evaluation},
+            "parents": [text["digest"]],
+        }
+        version, manifest = commit(self.launcher.store, JOB, body)
+        return version, manifest, version <= before
+
+    def _count(self, shards: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        stem = f"{JOB}/count-v{VERSION}.{KEY_VERSION}"
+        tasks = [
+            Task(
+                f"{stem}/{shard['sha256'][:32]}.json",
+                {"shard": shard, "output": f"{stem}/{shard['sha256'][:32]}.arrow"},
+            )
+            for shard in shards
+        ]
+        counted = self.launcher.run(JOB, Phase("count", tasks, "pipelines.tokenizer_job:CountShard", {}))
+        runs = [marker["run"] for marker in counted]
+        parts = partitions_for(sum(run["bytes"] for run in runs), PARTITION_BYTES)
+        key = digest_of({"runs": runs, "version": VERSION})[:32]
+        tasks = [
+            Task(f"{JOB}/merge/{key}/{part:05d}-of-{parts:05d}.json", {"partition": part, "partitions": parts})
+            for part in range(parts)
+        ]
+        merged = self.launcher.run(JOB, Phase("merge", tasks, "pipelines.tokenizer_job:MergeCounts", {"runs": runs}))
+        return counted, [marker["shard"] for marker in merged]
+
+    def _train(self, table: list[dict[str, Any]]) -> Shard:
+        """Train unless the model of this table and these settings stands; its name is that of its content."""
+        store = self.launcher.store
+        key = digest_of(
+            {
+                "table": [part["sha256"] for part in table],
+                "settings": asdict(self.settings),
+                "version": VERSION,
+            }
+        )
+        name = f"{JOB}/model/{key[:32]}.model"
+        if store.size(name) is None:
+            batches = (batch for part in table for batch in shard_batches(store, part, COUNTS.names))
+            put_same(store, name, train(batches, self.settings).model)
+        model = store.read(name)
+        return Shard(name, "model", len(model), hashlib.sha256(model).hexdigest(), self.settings.vocab_size, None, None)
+
+    def _evaluate(self, shards: list[dict[str, Any]], model: Shard) -> dict[str, Any]:
+        stem = f"{JOB}/evaluate/{model.sha256[:16]}-{EVALUATED}"
+        config = {"model": model.name, "sample": EVALUATED}
+        tasks = [Task(f"{stem}/{shard['sha256'][:32]}.json", {"shard": shard}) for shard in shards]
+        markers = self.launcher.run(JOB, Phase("evaluate", tasks, "pipelines.tokenizer_job:EvaluateShard", config))
+        languages = merge_statistics([marker["languages"] for marker in markers])
+        used = np.bitwise_or.reduce([_bits(marker["used"], self.settings.vocab_size) for marker in markers])
+        return {
+            "sampled_fraction": EVALUATED,
+            "vocabulary": self.settings.vocab_size,
+            "used_pieces": int(np.unpackbits(used).sum()),
+            "languages": dict(sorted(languages.items())),
+        }
+
+
+def _bits(used: str, vocabulary: int) -> np.ndarray:
+    """Return one bit a piece, uint8[ceil(vocabulary / 8)]; a shard without a sample used none."""
+    bits = np.frombuffer(base64.b64decode(used), np.uint8)
+    return bits if len(bits) else np.zeros(-(-vocabulary // 8), np.uint8)

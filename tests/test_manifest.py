@@ -1,0 +1,92 @@
+"""The ledger balances or nothing is committed; a commit is one object, and two at once are one winner."""
+
+import threading
+
+import pytest
+
+from manifests.keys import canonical_json, digest_of, record_id
+from manifests.ledger import Account, LedgerError, balance, funnel, total
+from manifests.manifest import commit, find_snapshot, load_manifest, manifest_name, newest_version, seal
+from manifests.store import open_store
+
+
+def account(read: int, **counts: int) -> Account:
+    made = Account("unit", read=read)
+    for verdict, count in counts.items():
+        made.add(verdict, "", count)
+    return made
+
+
+def test_a_balanced_account_passes():
+    (row,) = balance([account(6, kept=1, dropped=1, merged=1, refused=1, quarantined=1, skipped=1)])
+    assert funnel(row)["in"] == 6
+
+
+@pytest.mark.parametrize("read", [pytest.param(3, id="a record was lost"), pytest.param(1, id="a record was made up")])
+def test_an_unbalanced_account_names_its_unit(read):
+    with pytest.raises(LedgerError, match=f"unit unit: {read} records read, 2 accounted for"):
+        balance([account(read, kept=1, dropped=1)])
+
+
+def test_an_unknown_verdict_is_refused():
+    with pytest.raises(ValueError, match="'lost' is not a verdict"):
+        Account("unit").add("lost", "", 1)
+
+
+def test_totals_add_up():
+    whole = total([account(2, kept=2), account(3, kept=1, dropped=2)])
+    assert (whole.read, whole.total("kept"), whole.total("dropped")) == (5, 3, 2)
+
+
+def test_snapshots_are_numbered_and_found_without_the_hint(tmp_path):
+    store = open_store(tmp_path)
+    assert newest_version(store, "text") == 0
+    assert commit(store, "text", {"a": 1})[0] == 1
+    assert commit(store, "text", {"a": 2})[0] == 2
+    store.delete("text/CURRENT")
+    assert newest_version(store, "text") == 2
+    store.put_new("text/CURRENT", b"9")
+    assert newest_version(store, "text") == 2
+
+
+def test_the_same_snapshot_is_committed_once(tmp_path):
+    store = open_store(tmp_path)
+    first = commit(store, "text", {"a": 1})
+    commit(store, "text", {"a": 2})
+    assert commit(store, "text", {"a": 1}) == first
+    assert find_snapshot(store, "text", "no such digest") is None
+
+
+def test_two_launchers_that_commit_at_once_both_stand(tmp_path):
+    versions: list[int] = []
+    bodies = [{"a": number} for number in range(8)]
+    threads = [
+        threading.Thread(target=lambda b=b: versions.append(commit(open_store(tmp_path), "text", b)[0])) for b in bodies
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    store = open_store(tmp_path)
+    assert sorted(versions) == list(range(1, 9))
+    assert sorted(load_manifest(store, "text", v)["a"] for v in versions) == list(range(8))
+
+
+def test_a_changed_body_does_not_have_its_digest(tmp_path):
+    store = open_store(tmp_path)
+    body = seal({"a": 1}) | {"a": 2}
+    store.put_new(manifest_name("text", 1), canonical_json(body))
+    with pytest.raises(ValueError, match="does not have the digest"):
+        load_manifest(store, "text", 1)
+
+
+def test_canonical_json_has_one_form():
+    assert canonical_json({"b": 1, "a": "日"}) == '{"a":"日","b":1}'.encode()
+    assert digest_of({"b": 1, "a": 2}) == digest_of({"a": 2, "b": 1})
+    with pytest.raises(ValueError, match=r"nan|NaN|Out of range"):
+        canonical_json(float("nan"))
+
+
+def test_a_record_is_its_uri_and_its_bytes():
+    assert record_id("a", b"1") != record_id("a", b"2") != record_id("b", b"2")
+    assert len(record_id("a", b"1")) == 16

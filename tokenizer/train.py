@@ -1,0 +1,122 @@
+"""Train a SentencePiece BPE model from counts: the model of the raw text, at the cost of its unique words."""
+
+import io
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+
+from tokenizer.ledger import TrainLedger
+from tokenizer.model import parse_model, serialize_model
+from tokenizer.rows import training_rows, tsv_lines, weight
+from tokenizer.settings import TrainSettings
+from tokenizer.table import read_counts
+
+_MAX_CHARACTERS = 1 << 62  # the trainer sums counts of characters in an int64
+
+
+class VocabularyTooLarge(ValueError):
+    """The counts don't hold that many pieces; `largest` is the number that they do hold."""
+
+    def __init__(self, asked: int, largest: int) -> None:
+        """Name both sizes."""
+        super().__init__(
+            f"vocab_size={asked} is more than these counts allow: the largest possible is {largest} "
+            "(or set hard_limit=False to take what there is)"
+        )
+        self.largest = largest
+
+
+class VocabularyTooSmall(ValueError):
+    """The alphabet doesn't fit; `smallest` is the size that holds it."""
+
+    def __init__(self, asked: int, smallest: int, coverage: float) -> None:
+        """Name both sizes."""
+        super().__init__(
+            f"vocab_size={asked} is too small for the alphabet: fixed pieces and the characters that cover "
+            f"{coverage:.2%} of the text take {smallest}; raise vocab_size or lower character_coverage"
+        )
+        self.smallest = smallest
+
+
+class Trained(NamedTuple):
+    """A .model file, and what became of each counted character."""
+
+    model: bytes
+    ledger: TrainLedger
+
+
+class _Lines:
+    """The trainer's input, read once; `ledger` is complete when the lines are."""
+
+    def __init__(self, counts: Iterable[pa.RecordBatch], settings: TrainSettings) -> None:
+        self.counts, self.settings, self.ledger = counts, settings, TrainLedger()
+        self.weight = 0.0  # characters, which an int64 might not hold
+
+    def __iter__(self) -> Iterator[str]:
+        for batch in self.counts:
+            self.weight += weight(batch)
+            if self.weight > _MAX_CHARACTERS:
+                raise OverflowError("too many characters")  # the trainer turns it into an error of its own
+            words, counts, ledger = training_rows(batch, self.settings)
+            self.ledger += ledger
+            yield from tsv_lines(words, counts)
+
+
+def train(counts: Iterable[pa.RecordBatch] | Path | str, settings: TrainSettings) -> Trained:
+    """Train from counts (batches of schema COUNTS, or a table's path), in any order and cut into any batches.
+
+    The model's bytes depend on counts and settings alone: no path, no number of threads is in them.
+
+    Raises:
+        VocabularyTooLarge, VocabularyTooSmall: and name the size that would do.
+        OverflowError: the counts hold more characters than 2^62.
+        ValueError: there is nothing to train from.
+    """
+    lines = _Lines(read_counts(counts) if isinstance(counts, Path | str) else counts, settings)
+    model = _run_trainer(lines, settings)
+    if not lines.ledger.balanced:
+        raise AssertionError(f"characters are neither trained nor accounted for: {lines.ledger}")
+    return Trained(_canonical(model, settings), lines.ledger)
+
+
+def _run_trainer(lines: _Lines, settings: TrainSettings) -> bytes:
+    from sentencepiece import SentencePieceTrainer
+
+    trainer: Any = SentencePieceTrainer
+    written = io.BytesIO()
+    try:
+        trainer.train(
+            sentence_iterator=iter(lines),
+            model_writer=written,
+            input_format="tsv",
+            add_dummy_prefix=False,
+            **settings.trainer_arguments(),
+        )
+    except RuntimeError as error:
+        raise _explained(str(error), lines, settings) from error
+    return written.getvalue()
+
+
+def _explained(message: str, lines: _Lines, settings: TrainSettings) -> Exception:
+    """Say in our words what the trainer's error means for the settings."""
+    if found := re.search(r"Vocabulary size too high .* value <= (\d+)", message):
+        return VocabularyTooLarge(settings.vocab_size, int(found[1]))
+    if found := re.search(r"smaller than required_chars\. \d+ vs (\d+)", message):
+        return VocabularyTooSmall(settings.vocab_size, int(found[1]), settings.character_coverage)
+    if lines.weight > _MAX_CHARACTERS:
+        return OverflowError("the counts hold more than 2^62 characters, more than the trainer adds: scale them")
+    if not lines.ledger.trained:
+        return ValueError("there is nothing to train from: the counts hold no character")
+    return RuntimeError(f"SentencePiece could not train: {message}")
+
+
+def _canonical(model: bytes, settings: TrainSettings) -> bytes:
+    """Say in the model how it encodes, and not how this machine trained it."""
+    message = parse_model(model)
+    message.normalizer_spec.add_dummy_prefix = settings.add_dummy_prefix
+    for machine in ("num_threads", "input", "model_prefix"):
+        message.trainer_spec.ClearField(machine)
+    return serialize_model(message)
