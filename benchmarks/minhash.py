@@ -45,9 +45,7 @@ from filters.segmentation import segment  # noqa: E402
 SETTINGS = MinHash()
 PERMUTATIONS = SETTINGS.bands * SETTINGS.rows
 LANGUAGES = {"en": {"en", "en-US"}, "ja": {"ja", "ja-JP"}}
-UNSPACED = (
-    r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff"  # Thai ... Burmese, Khmer, kana, Han
-)
+UNSPACED = r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff"  # Thai ... Burmese, Khmer, kana, Han
 CRUDE_WORDS = re.compile(rf"[{UNSPACED}]|\w+")
 RUNS = re.compile(rf"[{UNSPACED}]+|[^\W{UNSPACED}]+")
 PARSERS = {
@@ -67,9 +65,7 @@ def pages(folder: Path, language: str) -> list[Path]:
         for path in folder.rglob("*.html*")
         if path.is_file() and (chosen is None or chosen & {*path.parts, *path.name.split(".")})
     ]
-    return sorted(
-        found, key=lambda path: hashlib.sha256(path.relative_to(folder).as_posix().encode()).digest()
-    )
+    return sorted(found, key=lambda path: hashlib.sha256(path.relative_to(folder).as_posix().encode()).digest())
 
 
 def load(folder: Path, language: str, max_bytes: int) -> list[str]:
@@ -101,16 +97,10 @@ def crude_ngrams(texts: Sequence[str]) -> list[list[str]]:
 
 def like_words(text: str) -> list[str]:
     """Return words of the quality of ours: BudouX cuts the runs of scripts without spaces."""
-    language = (
-        "ja" if re.search(r"[\u3040-\u30ff]", text) else "th" if re.search(r"[\u0e00-\u0e7f]", text) else "zh"
-    )
+    language = "ja" if re.search(r"[\u3040-\u30ff]", text) else "th" if re.search(r"[\u0e00-\u0e7f]", text) else "zh"
     words: list[str] = []
     for run in RUNS.findall(text.lower()):
-        words += (
-            PARSERS[language].parse(run)
-            if run[0] >= "\u0e00" and CRUDE_WORDS.match(run).end() == 1
-            else (run,)
-        )
+        words += PARSERS[language].parse(run) if run[0] >= "\u0e00" and CRUDE_WORDS.match(run).end() == 1 else (run,)
     return words
 
 
@@ -280,13 +270,9 @@ def agree(language: str, texts: list[str]) -> bool:
 
 def main() -> int:
     """Run everything."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
-    parser.add_argument(
-        "--megabytes", type=float, default=8, help="text of each language at most (default 8)"
-    )
+    parser.add_argument("--megabytes", type=float, default=8, help="text of each language at most (default 8)")
     parser.add_argument("--only", choices=["en", "ja", "mixed"], help="one of the three")
     chosen = parser.parse_args()
     right = True

@@ -34,7 +34,7 @@ _BYTE_ORDER_MARKS = (
 )
 _COMMENT = re.compile(rb"<!--.*?-->", re.DOTALL)
 _META = re.compile(rb"<meta\b[^>]*?\bcharset\s*=\s*[\"']?\s*([^\s\"'/>;]+)", re.IGNORECASE)
-_XML_DECLARATION = re.compile(rb"^\s*<\?xml\b[^>]*?\bencoding\s*=\s*[\"']([^\"']+)[\"']")
+_XML_DECLARATION = re.compile(rb"\s*<\?xml\b[^>]*?\bencoding\s*=\s*[\"']([^\"']+)[\"']")
 _NON_ASCII = bytes(range(128, 256))
 
 
@@ -96,8 +96,10 @@ def _declared(payload: bytes, transport: str | None, is_markup: bool) -> tuple[s
         return encoding, "transport"
     if not is_markup:
         return None
-    head = _COMMENT.sub(b"", payload[:DECLARATION_BYTES])
-    found = _XML_DECLARATION.search(head) or _META.search(head)
+    head = payload[:DECLARATION_BYTES]
+    if b"<!--" in head:
+        head = _COMMENT.sub(b"", head)
+    found = _XML_DECLARATION.match(head) or _META.search(head)
     encoding = codec_of(found[1].decode("ascii", "replace")) if found else None
     if encoding and encoding.startswith("utf-16"):
         encoding = "utf-8"  # we could read the declaration, so it isn't (HTML standard, 13.2.3.2)
@@ -137,11 +139,12 @@ def _is_surely_utf8(payload: bytes) -> bool:
 
 
 def _decoded(payload: bytes, encoding: str, origin: str) -> Decoded:
-    text = payload.decode(encoding, "replace")
-    if encoding == "utf-8":
-        was_there = payload.count(b"\xef\xbf\xbd")
-        replaced = text.count("\ufffd") - was_there if "\ufffd" in text else 0
-        utf8 = text.encode() if replaced else payload
+    try:
+        text = payload.decode(encoding)
+    except UnicodeDecodeError:
+        text = payload.decode(encoding, "replace")
+        was_there = payload.count(b"\xef\xbf\xbd") if encoding == "utf-8" else 0
+        utf8, replaced = text.encode("utf-8", "replace"), text.count("\ufffd") - was_there
     else:
-        replaced, utf8 = text.count("\ufffd"), text.encode("utf-8", "replace")
-    return Decoded(utf8, encoding, origin, replaced + text.count("\0"), len(text))
+        utf8, replaced = (payload if encoding == "utf-8" else text.encode("utf-8", "replace")), 0
+    return Decoded(utf8, encoding, origin, replaced + utf8.count(b"\0"), len(text))

@@ -17,9 +17,7 @@ HOT_BUCKET_ROWS = 1000  # a bucket of more rows is counted as hot
 def id_words(column: Any) -> Any:
     """Return uint64[rows, 2] of a binary(16) Arrow column without nulls; rows compare as the bytes do."""
     if column.type != pa.binary(16) or column.null_count:
-        raise ValueError(
-            f"ids must be binary(16) without nulls, got {column.type}, {column.null_count} nulls"
-        )
+        raise ValueError(f"ids must be binary(16) without nulls, got {column.type}, {column.null_count} nulls")
     if isinstance(column, pa.ChunkedArray):
         column = column.combine_chunks()
     data = np.frombuffer(column.buffers()[1] or b"", np.dtype(">u8"))

@@ -12,7 +12,7 @@ from resiliparse.parse.html import HTMLParserException
 
 from filters import charset, html, plain, policy, prescan
 from filters.guard_child import WHOLE_BATCH
-from filters.parts import Part, order_parts, parts_array
+from filters.parts import DocumentParts, parts_array
 from manifests.limits import Limits
 from manifests.reasons import Quarantine, Refused, Skipped
 from manifests.records import DIGEST, MARKUP, PART, TIMESTAMP
@@ -85,7 +85,7 @@ class _Found(NamedTuple):
     media_type: str
     title: str | None
     text: bytes
-    parts: list[Part]
+    parts: DocumentParts
     markup: list[tuple[str, str]]
     policy: str | None
     license: str | None
@@ -214,20 +214,19 @@ def _from_html(page: bytes, media_type: str, record: Record, limits: Limits) -> 
     if scan.verdict == prescan.TOO_MANY_ATTRIBUTES:
         _within(Quarantine.TOO_MANY_ATTRIBUTES, "max_attributes", limits.max_attributes, scan.observed)
     try:
-        found = html.read_page(page, scan.places, record.uri)
+        found = html.read_page(page, scan, record.uri)
     except HTMLParserException as error:
         raise Rejected(Quarantine.PARSE_ERROR, type(error).__name__) from error
     said = "\n".join(filter(None, [record.policy, *found.policy])) or None
-    parts = order_parts(found.text, found.blocks, found.images)
-    return _Found(media_type, found.title, found.text, parts, found.markup, said, found.license)
+    return _Found(media_type, found.title, found.text, found.parts, found.markup, said, found.license)
 
 
 def _from_text(text: bytes, media_type: str, record: Record) -> _Found:
     text = plain.clean(text)
-    title = plain.markdown_title(text) if media_type == MARKDOWN else None
-    blocks, named = plain.markdown_blocks(text) if media_type == MARKDOWN else ([], [])
-    images = [image._replace(uri=uri) for image in named if (uri := html.resolve(record.uri, image.uri))]
-    return _Found(media_type, title, text, order_parts(text, blocks, images), [], record.policy, None)
+    is_markdown = media_type == MARKDOWN
+    parts = plain.markdown_parts(text, record.uri) if is_markdown else plain.plain_parts(text)
+    title = plain.markdown_title(text) if is_markdown else None
+    return _Found(media_type, title, text, parts, [], record.policy, None)
 
 
 def _check_policy(said: str | None, refuse: Collection[Refused]) -> None:
@@ -273,5 +272,5 @@ def _batch(raw: pa.RecordBatch, rows: list[int], found: list[_Found]) -> pa.Reco
 
 def warm_up() -> None:
     """Compile what extraction needs, so that no record's clock pays for it."""
-    page = b"<title/><p><table><tr><td><pre>x</pre><img src='y'></table>"
-    html.read_page(page, prescan.scan(page, 8, 8, xml=True).places, "warm:up")
+    page = b"<title/><meta name='robots'><p><table><tr><td><pre>x</pre><img src='y'></table>"
+    html.read_page(page, prescan.scan(page, 8, 8, xml=True), "warm:up")

@@ -6,6 +6,7 @@ from `ARENA_OFFSET` on as an Arrow IPC stream and is read without a copy. Answer
 
 import contextlib
 import ctypes
+import gc
 import importlib
 import json
 import mmap
@@ -49,6 +50,8 @@ def serve(connection: socket.socket, arena_fd: int) -> None:
     except BaseException:  # noqa: BLE001  (told to the parent, who raises it)
         send(connection, BUG, traceback.format_exc().encode())
         return
+    gc.collect()
+    gc.freeze()  # what is loaded stays: no collection needs to look at it again
     send(connection, READY)
     arena = mmap.mmap(arena_fd, 0)
     while (request := receive(connection)) and request[0] == WORK:

@@ -16,8 +16,8 @@ from resiliparse.extract.html2text import extract_plain_text
 from resiliparse.parse.html import HTMLTree
 
 from filters import markup, prescan
-from filters.parts import Block, Image
-from filters.prescan import AT, CODE_BEGINS, CODE_ENDS, IMAGE_HERE, KIND, MORE, TABLE_BEGINS, TABLE_ENDS
+from filters.parts import DocumentParts, ImageAddress, cut, order_parts
+from filters.prescan import AT, HAS_BASE, HAS_DETAILS, HAS_JSON_LD, HAS_POLICY, MORE
 
 # The main content is what counts, unless the extractor found next to none of the page: less than this many bytes of
 # it, and less than this share of the whole text. Then all visible text is taken.
@@ -29,23 +29,21 @@ MAX_URI_BYTES = 4096
 _MARK = re.compile(rb"\xf3[\xb0-\xbf][\x80-\xbf]{2}|\xf4[\x80-\x8f][\x80-\xbf]{2}")
 _MARK_CHARACTER = re.compile("[\U000f0000-\U0010ffff]")
 _BIG_REFERENCE = re.compile(
-    rb"&#(?:x0*(?:f[0-9a-f]{4}|10[0-9a-f]{4})|0*(?:9[89]\d{4}|10\d{5}|11[01]\d{4}))(?!\w);?", re.IGNORECASE
+    rb"&#(?:[xX]0*(?:[fF]|10)[0-9a-fA-F]{4}(?![0-9a-fA-F])|0*(?:9[89]\d{4}|10\d{5}|11[01]\d{4})(?!\d));?"
 )
-_ATTRIBUTE = re.compile(
-    rb"[\s/]*([^\s/>=][^\s/>=]*)(?:\s*=\s*(?:\"([^\"]*)\"?|'([^']*)'?|([^\s>]*)))?", re.DOTALL
-)
+_ATTRIBUTE = re.compile(rb"""[\s/]([^\s/>][^\s/>=]*)(?:\s*=\s*(?:"([^"]*)"?|'([^']*)'?|([^\s>]*)))?""")
+_IMAGE_SOURCES = ("src", "data-src", "data-original", "data-lazy-src", "srcset")
+_IMAGE_ATTRIBUTES = frozenset(name.encode() for name in ("alt", *_IMAGE_SOURCES))
 _SPACE = re.compile(r"\s+")
-_LICENSE = re.compile(rb"\brel\s*=\s*[\"']?[^\"'<>]*\blicense\b")
 _META_NAMES = ("robots", "tdm-reservation", "corpusmill")
 
 
 class Page(NamedTuple):
-    """What a page holds. Blocks don't overlap; blocks and images are in the text's order."""
+    """What a page holds."""
 
     title: str | None
     text: bytes  # UTF-8
-    blocks: list[Block]
-    images: list[Image]
+    parts: DocumentParts
     markup: list[tuple[str, str]]  # json_ld | faq
     policy: list[str]  # "meta robots: noai" ...
     license: str | None  # address, as stated by rel="license"
@@ -58,125 +56,68 @@ def neutralise(page: bytes) -> bytes:
     return _BIG_REFERENCE.sub(b"&#xfffd;", page) if b"&#" in page else page
 
 
-def read_page(page: bytes, places: np.ndarray, uri: str) -> Page:
-    """Return what a page holds; it is in UTF-8, neutralised, and `places` are what `prescan.scan` found in it."""
+def read_page(page: bytes, scan: prescan.Scan, uri: str) -> Page:
+    """Return what a page holds; it is in UTF-8, neutralised, and `scan` is what `prescan.scan` found in it."""
+    places = scan.places
     tree = HTMLTree.parse(prescan.mark(page, places).decode())
     marked = extract(tree, main_content=True)
     if len(marked) < NEARLY_EMPTY_BYTES:
         whole = extract(tree, main_content=False)
         if len(marked) < MIN_MAIN_FRACTION * len(whole):
             marked = whole
-    lowered = page.lower()
-    text, blocks, seen = cut(marked, places)
-    base = _base(tree, uri) if b"<base" in lowered else uri
+    text, blocks, images = cut(marked, places)
+    base = _base(tree, uri) if scan.hints & HAS_BASE else uri
     return Page(
         title=_title(tree),
         text=text,
-        blocks=blocks,
-        images=[image for at, place in seen if (image := _image(page, places[place], at, base))],
-        markup=[(kind, _MARK_CHARACTER.sub("", content)) for kind, content in markup.find_markup(tree, lowered)],
-        license=_license(tree, uri) if _LICENSE.search(lowered) else None,
-        policy=_policy(tree) if b"robots" in lowered or b"tdm-" in lowered or b"corpusmill" in lowered else [],
+        parts=DocumentParts(
+            order_parts(text, blocks, images[:, 0]), _addresses(page, places[images[:, 1]], base)
+        ),
+        markup=[(kind, _MARK_CHARACTER.sub("", content)) for kind, content in _markup(page, tree, scan.hints)],
+        license=_license(tree, uri) if b'="license' in page else None,
+        policy=_policy(tree) if scan.hints & HAS_POLICY else [],
     )
 
 
 def extract(tree: Any, *, main_content: bool) -> bytes:
     """Return the visible text of a parsed page, UTF-8."""
     text: str = extract_plain_text(tree, main_content=main_content, alt_texts=False, links=False)
-    return text.encode("utf-8", "replace").replace(b"\0", b"")
-
-
-def cut(marked: bytes, places: np.ndarray) -> tuple[bytes, list[Block], list[tuple[int, int]]]:
-    """Take the marks out; return (text, blocks, images as (offset, place)).
-
-    Of nested tables and code the innermost are blocks: a table that holds another is there for layout. White space
-    on both sides of a mark is joined: the longer run of newlines stays.
-    """
-    out = bytearray()
-    blocks: list[Block] = []
-    images: list[tuple[int, int]] = []
-    opened: list[tuple[int, int]] = []  # kind, offset
-    at = 0
-    for found in _MARK.finditer(marked):
-        _join(out, marked[at : found.start()])
-        at = found.end()
-        place = prescan.place_index(found[0])
-        kind = int(places[place, KIND]) if place < len(places) else -1
-        if kind == IMAGE_HERE:
-            images.append((len(out), place))
-        elif kind in (TABLE_BEGINS, CODE_BEGINS):
-            opened.append((kind, len(out)))
-        elif kind in (TABLE_ENDS, CODE_ENDS):
-            _close(opened, kind, len(out), blocks)
-    _join(out, marked[at:])
-    while opened:
-        _close(opened, opened[-1][0] + 1, len(out), blocks)
-    text = bytes(out.rstrip())
-    return text, _trimmed(text, blocks), [(min(offset, len(text)), place) for offset, place in images]
-
-
-def _join(out: bytearray, piece: bytes) -> None:
-    """Append what follows a mark, so that the mark leaves no blank line or second space."""
-    body = piece.lstrip(b"\n")
-    newlines = len(piece) - len(body)
-    if not out:
-        out += body
-    elif newlines:
-        del out[len(out.rstrip(b" ")) :]
-        out += b"\n" * max(0, newlines - (len(out) - len(out.rstrip(b"\n")))) + body
-    else:
-        out += body[1:] if body[:1] == b" " and out[-1:] in (b" ", b"\n") else body
-
-
-def _close(opened: list[tuple[int, int]], ending: int, at: int, blocks: list[Block]) -> None:
-    """End the innermost open block of the kind that `ending` ends; it counts unless it holds another block."""
-    if not any(kind + 1 == ending for kind, _ in opened):
-        return
-    kind, start = opened.pop()
-    while kind + 1 != ending:
-        kind, start = opened.pop()
-    if not (blocks and blocks[-1].start >= start and blocks[-1].end > start):
-        blocks.append(Block("table" if kind == TABLE_BEGINS else "code", start, at))
-
-
-def _trimmed(text: bytes, blocks: list[Block]) -> list[Block]:
-    """Leave out blank lines at both ends of blocks, and blocks without content."""
-    trimmed = []
-    for kind, start, end in blocks:
-        body = text[start:end]
-        start += len(body) - len(body.lstrip(b"\n"))
-        body = body.rstrip()
-        if body.strip():
-            trimmed.append(Block(kind, start, min(start, end) + len(body.lstrip(b"\n"))))
-    return trimmed
+    return (text.replace("\0", "") if "\0" in text else text).encode("utf-8", "replace")
 
 
 def attributes(tag: bytes) -> dict[str, str]:
-    """Return the attributes of a start tag's bytes, names in lower case; of a repeated one the first counts."""
+    """Return the attributes of an image's tag that count here; of a repeated one the first."""
     found: dict[str, str] = {}
-    for name, double, single, bare in _ATTRIBUTE.findall(tag.rstrip(b">"), _name_end(tag)):
-        value = html.unescape((double or single or bare).decode("utf-8", "replace"))
-        found.setdefault(name.decode("utf-8", "replace").lower(), value)
+    for name, double, single, bare in _ATTRIBUTE.findall(tag):
+        if (known := name.lower()) in _IMAGE_ATTRIBUTES:
+            value = (double or single or bare).decode("utf-8", "replace")
+            found.setdefault(known.decode(), html.unescape(value))
     return found
 
 
-def _name_end(tag: bytes) -> int:
-    found = re.match(rb"<[^\s/>]*", tag)
-    return found.end() if found else 0
+def _addresses(page: bytes, places: np.ndarray, base: str) -> list[ImageAddress]:
+    """Return what the images whose tags stand at `places` say, in their order."""
+    known: dict[bytes, ImageAddress] = {}
+    found = []
+    for begin, end in places[:, AT : MORE + 1].tolist():
+        tag = page[begin:end]
+        if tag not in known:
+            known[tag] = _address(tag, base)
+        found.append(known[tag])
+    return found
 
 
-def _image(page: bytes, place: np.ndarray, at: int, base: str) -> Image | None:
-    """Return the image whose tag stands at `place`; None where it names no address outside the page."""
-    named = attributes(page[place[AT] : place[MORE]])
+def _address(tag: bytes, base: str) -> ImageAddress:
+    """Return address and alternative text of an image's tag; no address where it lies inside the page itself."""
+    named = attributes(tag)
     alt = _SPACE.sub(" ", named.get("alt", "")).strip() or None
-    for name in ("src", "data-src", "data-original", "data-lazy-src", "srcset"):
+    for name in _IMAGE_SOURCES:
         address = named.get(name, "").strip()
-        if name == "srcset":
-            address = address.split(",")[0].split()[0] if address else ""
-        if address and not address[:5].lower() == "data:":
-            uri = resolve(base, address)
-            return Image(at, uri, alt) if uri else None
-    return None
+        if name == "srcset" and address:
+            address = address.split(",")[0].split()[0]
+        if address and address[:5].lower() != "data:":
+            return ImageAddress(resolve(base, address), alt)
+    return ImageAddress(None, alt)
 
 
 def resolve(base: str, address: str) -> str | None:
@@ -192,11 +133,14 @@ def resolve(base: str, address: str) -> str | None:
             return urljoin(base, address)
     except ValueError:
         return None
-    name, _, path = base.partition(":")
     if address.startswith("//"):
         return None
-    folder = "" if address.startswith("/") else posixpath.dirname(path.partition("#")[0])
-    return f"{name}:{posixpath.normpath('/' + posixpath.join(folder, address.lstrip('/'))).lstrip('/')}"
+    name, _, path = base.partition(":")
+    folder = "" if address.startswith("/") else path.partition("#")[0].rpartition("/")[0]
+    joined = f"{folder}/{address}".lstrip("/")
+    if "./" in joined or "//" in joined:
+        joined = posixpath.normpath("/" + joined).lstrip("/")
+    return f"{name}:{joined}"
 
 
 def _base(tree: Any, uri: str) -> str:
@@ -204,6 +148,11 @@ def _base(tree: Any, uri: str) -> str:
     if element is None:
         return uri
     return resolve(uri, _MARK_CHARACTER.sub("", element.getattr("href"))) or uri
+
+
+def _markup(page: bytes, tree: Any, hints: int) -> list[tuple[str, str]]:
+    json_ld, details = hints & HAS_JSON_LD != 0, hints & HAS_DETAILS != 0
+    return markup.find_markup(tree, json_ld=json_ld, faq_page=b"FAQPage" in page, details=details)
 
 
 def _license(tree: Any, uri: str) -> str | None:

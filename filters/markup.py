@@ -6,15 +6,13 @@ from typing import Any
 from manifests.limits import KIB
 
 MAX_MARKUP_BYTES = 256 * KIB  # of one page; a block that would go beyond is left out
-HINTS = (b"ld+json", b"faqpage", b"<details")  # in the lower-cased page: without one there is nothing to find
 
 
-def find_markup(tree: Any, lowered: bytes) -> list[tuple[str, str]]:
-    """Return (kind, content) in document order by kind: "json_ld" with the script's text, "faq" with the element's HTML.
+def find_markup(tree: Any, *, json_ld: bool, faq_page: bool, details: bool) -> list[tuple[str, str]]:
+    """Return (kind, content): "json_ld" with the script's text, "faq" with the element's HTML, each in page order.
 
-    `lowered` is the page's bytes in lower case. An FAQ inside another is part of it.
+    The flags say what there may be in the page. An FAQ inside another is part of it.
     """
-    json_ld, faq_page, details = (hint in lowered for hint in HINTS)
     blocks: list[tuple[str, str]] = []
     if json_ld:
         blocks += _json_ld(tree)

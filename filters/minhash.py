@@ -14,16 +14,12 @@ import numpy as np
 from filters.native import kernel, mix64
 from filters.segmentation import Segmentation
 
-MINHASH_VERSION = (
-    1  # of shingle hashes, permutations and band keys: stored bands join only within one version
-)
+MINHASH_VERSION = 1  # of shingle hashes, permutations and band keys: stored bands join only within one version
 
 _EMPTY = np.uint32(0xFFFFFFFF)
 _BASE: Any = np.uint64(0x9E3779B97F4A7C15)  # of the rolling polynomial; odd, so no word's bits are lost
 _LANES = 8  # shingles that one pass over the permutations takes together
-_BLOCK = (
-    512  # shingles hashed before they are permuted: a multiple of _LANES, small enough for the first cache
-)
+_BLOCK = 512  # shingles hashed before they are permuted: a multiple of _LANES, small enough for the first cache
 
 
 @dataclass(frozen=True)
@@ -88,12 +84,8 @@ def band_keys(signed: Any, settings: MinHash) -> Any:
     The row of a text without words is meaningless: drop it by `has_words`.
     """
     if signed.shape[1] != settings.bands * settings.rows:
-        raise ValueError(
-            f"minhash: {signed.shape[1]} permutations do not make {settings.bands} x {settings.rows}"
-        )
-    start = np.array(
-        [MINHASH_VERSION, settings.ngram, settings.rows, settings.bands, settings.seed], np.uint64
-    )
+        raise ValueError(f"minhash: {signed.shape[1]} permutations do not make {settings.bands} x {settings.rows}")
+    start = np.array([MINHASH_VERSION, settings.ngram, settings.rows, settings.bands, settings.seed], np.uint64)
     out = np.empty((len(signed), settings.bands), np.uint64)
     _fill_band_keys(np.ascontiguousarray(signed), start, out)
     return out

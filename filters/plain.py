@@ -2,7 +2,10 @@
 
 import re
 
-from filters.parts import Block, Image
+import numpy as np
+
+from filters.html import resolve
+from filters.parts import CODE, NO_BLOCKS, NO_IMAGES, TABLE, DocumentParts, ImageAddress, order_parts
 
 _LINE_END = re.compile(rb"\r\n?")
 _CONTROLS = bytes(c for c in range(32) if c not in b"\t\n") + b"\x7f"
@@ -23,33 +26,41 @@ def markdown_title(text: bytes) -> str | None:
     return (found[1] or found[2]).decode().strip() if found else None
 
 
-def markdown_blocks(text: bytes) -> tuple[list[Block], list[Image]]:
-    """Return fenced code and tables (GitHub's), and the images outside of both (CommonMark 4.5, 6.4).
+def plain_parts(text: bytes) -> DocumentParts:
+    """Return one text part, or none for an empty text."""
+    return DocumentParts(order_parts(text, NO_BLOCKS, NO_IMAGES), ())
 
-    Addresses are as they stand in the text.
+
+def markdown_parts(text: bytes, uri: str) -> DocumentParts:
+    """Return fenced code, tables (GitHub's) and images outside of both (CommonMark 4.5, 6.4), and the text between.
+
+    Indented code is text: it can't be told from a list's continuation without a parser of the whole language.
     """
     blocks = _fenced(text)
     for found in _ROW.finditer(text):
         if not _inside(blocks, found.start()):
-            blocks.append(Block("table", found.start(), _table_end(text, found.end())))
-    blocks.sort(key=lambda block: block.start)
-    images = [
-        Image(found.start(), found[2].decode(), found[1].decode() or None)
-        for found in _IMAGE.finditer(text)
-        if not _inside(blocks, found.start())
-    ]
-    return blocks, images
+            blocks.append((TABLE, found.start(), _table_end(text, found.end())))
+    blocks.sort(key=lambda block: block[1])
+    images = [found for found in _IMAGE.finditer(text) if not _inside(blocks, found.start())]
+    rows = order_parts(
+        text,
+        np.array(blocks, np.int64).reshape(-1, 3),
+        np.array([found.start() for found in images], np.int64),
+    )
+    return DocumentParts(
+        rows, [ImageAddress(resolve(uri, found[2].decode()), found[1].decode() or None) for found in images]
+    )
 
 
-def _fenced(text: bytes) -> list[Block]:
-    blocks: list[Block] = []
+def _fenced(text: bytes) -> list[tuple[int, int, int]]:
+    blocks: list[tuple[int, int, int]] = []
     at = 0
     while opening := _FENCE.search(text, at):
         fence = opening[1]
         closing = re.compile(rb"^ {0,3}" + re.escape(fence[:1]) + rb"{%d,}[ \t]*$" % len(fence), re.MULTILINE)
         closed = closing.search(text, opening.end())
         at = min(closed.end() + 1, len(text)) if closed else len(text)
-        blocks.append(Block("code", opening.start(), at))
+        blocks.append((CODE, opening.start(), at))
     return blocks
 
 
@@ -63,5 +74,5 @@ def _table_end(text: bytes, at: int) -> int:
     return at
 
 
-def _inside(blocks: list[Block], at: int) -> bool:
-    return any(block.start <= at < block.end for block in blocks)
+def _inside(blocks: list[tuple[int, int, int]], at: int) -> bool:
+    return any(start <= at < end for _, start, end in blocks)

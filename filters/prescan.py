@@ -12,7 +12,10 @@ import numpy as np
 from filters.native import kernel
 
 # What a tag name means here. Numbers above PLAIN are kinds that the walk treats specially.
-PLAIN, VOID, OPTIONAL_END, RAW_TEXT, PLAINTEXT, FOREIGN, IMAGE, TABLE, CODE = range(9)
+PLAIN, VOID, OPTIONAL_END, RAW_TEXT, PLAINTEXT, FOREIGN, IMAGE, META, BASE, DETAILS, TABLE, CODE = range(12)
+
+# What a page may hold beside its text: bits of `Scan.hints`.
+HAS_POLICY, HAS_JSON_LD, HAS_BASE, HAS_DETAILS = 1, 2, 4, 8
 
 # Kinds of places: what begins or ends there.
 IMAGE_HERE, TABLE_BEGINS, TABLE_ENDS, CODE_BEGINS, CODE_ENDS, CLOSE_TAG_MISSING = range(6)
@@ -24,12 +27,15 @@ FIRST_SENTINEL = 0xF0000  # private use; place i is marked by code point FIRST_S
 SENTINEL_BYTES = 4
 
 _NAMES = {
-    VOID: "area base basefont bgsound br col embed frame hr input keygen link meta param source track wbr",
+    VOID: "area basefont bgsound br col embed frame hr input keygen link param source track wbr",
     OPTIONAL_END: "html head body p li dt dd rt rp rb rtc option optgroup thead tbody tfoot tr td th colgroup caption",
     RAW_TEXT: "script style textarea title xmp iframe noembed noframes",
     PLAINTEXT: "plaintext",
     FOREIGN: "svg math",
     IMAGE: "img image",
+    META: "meta",
+    BASE: "base",
+    DETAILS: "details",
     TABLE: "table",
     CODE: "pre listing",
 }
@@ -38,7 +44,7 @@ _FNV_OFFSET, _FNV_PRIME = 0x1CBF29CE48422232, 0x100000001B3  # Fowler-Noll-Vo, i
 
 
 # The memory of a walk is one int64 array: these fields, then the stack of open elements, then rows of places.
-COUNT, DEPTH, MAX_DEPTH, DEEPEST, FOREIGN_DEPTH, XML, STACK = range(7)
+COUNT, DEPTH, MAX_DEPTH, DEEPEST, FOREIGN_DEPTH, XML, HINTS, STACK = range(8)
 KIND, AT, MORE, COLUMNS = range(4)
 _KIND_MASK = 15  # an element on the stack: the hash of its name, its kind in the lowest bits
 
@@ -48,6 +54,7 @@ class Scan(NamedTuple):
 
     verdict: int  # OK | TOO_DEEP | TOO_MANY_ATTRIBUTES
     observed: int  # the first depth or attribute count beyond the limit; else the greatest depth
+    hints: int  # HAS_POLICY ...
     places: np.ndarray  # int64[n, 3]: KIND; AT, byte offset, ascending; MORE, offset after an image's tag or 0
 
 
@@ -59,10 +66,10 @@ def scan(page: bytes, max_depth: int, max_attributes: int, *, xml: bool = False)
     """
     room = min(len(page) // 4, MAX_PLACES) + 2 * max_depth + 2
     walk = np.empty(STACK + max_depth + COLUMNS * room, np.int64)
-    walk[:STACK] = (0, 0, max_depth, 0, 0, xml)
+    walk[:STACK] = (0, 0, max_depth, 0, 0, xml, 0)
     verdict, observed = _walk(np.frombuffer(page, np.uint8), walk, max_attributes)
     rows = walk[STACK + max_depth :][: COLUMNS * walk[COUNT]]
-    return Scan(verdict, observed, rows.reshape(-1, COLUMNS))
+    return Scan(verdict, observed, int(walk[HINTS]), rows.reshape(-1, COLUMNS))
 
 
 def mark(page: bytes, places: np.ndarray) -> bytes:
@@ -96,7 +103,17 @@ def _name_table() -> tuple[np.ndarray, np.ndarray]:
     return keys, kinds
 
 
+def _character_classes() -> np.ndarray:
+    classes = np.zeros(256, np.uint8)
+    classes[list(b"\t\n\f\r ")] = _SPACE
+    classes[ord(">")], classes[ord("/")], classes[ord("=")] = _CLOSE, _SLASH, _EQUALS
+    return classes
+
+
 _KEYS, _KINDS = _name_table()
+_SPACE, _CLOSE, _SLASH, _EQUALS = 1, 2, 4, 8
+_CLASS = _character_classes()
+_ROBOTS, _TDM, _US, _LD_JSON = (np.frombuffer(word, np.uint8) for word in (b"robots", b"tdm-", b"corpusmill", b"ld+json"))
 
 
 @kernel
@@ -111,7 +128,7 @@ def _kind_of(key: int) -> int:
 
 @kernel
 def _is_space(c: int) -> bool:
-    return c == 32 or (9 <= c <= 13 and c != 11)
+    return bool(_CLASS[c] & _SPACE)
 
 
 @kernel
@@ -201,7 +218,7 @@ def _read_name(data: Any, i: int) -> tuple[int, int]:
     key = _FNV_OFFSET
     while i < n:
         c = data[i]
-        if c == 62 or c == 47 or _is_space(c):
+        if _CLASS[c] & (_SPACE | _CLOSE | _SLASH):
             break
         if 65 <= c <= 90:
             c |= 32
@@ -225,7 +242,7 @@ def _read_attributes(data: Any, i: int, limit: int) -> tuple[int, int, bool]:
         if count > limit:
             return n, count, False
         i += 1  # a name may begin with "="
-        while i < n and data[i] != 61 and data[i] != 62 and data[i] != 47 and not _is_space(data[i]):
+        while i < n and not _CLASS[data[i]]:
             i += 1
         while i < n and _is_space(data[i]):
             i += 1
@@ -247,7 +264,7 @@ def _skip_value(data: Any, i: int) -> int:
         while i < n and data[i] != quote:
             i += 1
         return min(i + 1, n)
-    while i < n and data[i] != 62 and not _is_space(data[i]):
+    while i < n and not _CLASS[data[i]] & (_SPACE | _CLOSE):
         i += 1
     return i
 
@@ -305,13 +322,40 @@ def _begin_element(walk: Any, key: int, what: int, begin: int) -> bool:
 
 
 @kernel
+def _hint(what: int, data: Any, begin: int, end: int) -> int:
+    """Return the bit for what a start tag of this kind promises."""
+    if what == BASE:
+        return HAS_BASE
+    if what == DETAILS:
+        return HAS_DETAILS
+    if what == META:
+        found = _contains(data, begin, end, _ROBOTS) or _contains(data, begin, end, _TDM)
+        return HAS_POLICY if found or _contains(data, begin, end, _US) else 0
+    return HAS_JSON_LD if _contains(data, begin, end, _LD_JSON) else 0
+
+
+@kernel
+def _contains(data: Any, begin: int, end: int, word: Any) -> bool:
+    """Say whether a word of lower-case ASCII stands in data[begin:end] in any case."""
+    for i in range(begin, end - len(word) + 1):
+        k = 0
+        while k < len(word) and (data[i + k] == word[k] or (data[i + k] | 32) == word[k] >= 97):
+            k += 1
+        if k == len(word):
+            return True
+    return False
+
+
+@kernel
 def _start_tag(walk: Any, data: Any, begin: int, key: int, end: int, empty: bool) -> int:
     """Take in the start tag [begin, end); return the offset to go on from, or -1 where it opens one too many."""
     what = _kind_of(key)
     foreign = walk[FOREIGN_DEPTH] > 0
     if what == IMAGE and not foreign and _has_room(walk):
         _place(walk, IMAGE_HERE, begin, end)
-    if what == VOID or what == IMAGE or (empty and foreign):
+    if META <= what <= DETAILS or what == RAW_TEXT:
+        walk[HINTS] |= _hint(what, data, begin, end)
+    if what == VOID or META >= what >= IMAGE or what == BASE or (empty and foreign):
         return end
     if empty and walk[XML] != 0:
         if _has_room(walk):
@@ -354,7 +398,7 @@ def _walk(data: Any, walk: Any, max_attributes: int) -> tuple[int, int]:
 @kernel
 def _name_length(data: Any, start: int) -> int:
     i = start
-    while i < len(data) and data[i] != 62 and data[i] != 47 and not _is_space(data[i]):
+    while i < len(data) and not _CLASS[data[i]] & (_SPACE | _CLOSE | _SLASH):
         i += 1
     return i - start
 

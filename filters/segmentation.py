@@ -4,6 +4,7 @@ Words follow UAX #29 (`word_breaks`), and phrase models where a script has no sp
 crosses a newline and holds a letter, a digit or an ideograph. The words of a text depend on nothing but the text.
 """
 
+import hashlib
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
@@ -13,10 +14,10 @@ import pyarrow as pa
 
 from filters.code_points import CODE_POINTS, code_points, lower_case
 from filters.native import decode_utf8, kernel, mix64, string_buffers
-from filters.phrase_models import cut_runs
-from filters.word_breaks import word_spans
+from filters.phrase_models import cut_runs, phrase_models, script_flags
+from filters.word_breaks import break_classes, word_spans
 
-SEGMENTATION_VERSION = "1"  # a change of any word or hash changes it
+SEGMENTATION_VERSION = "1"  # a change of the rules changes it; `segmentation_digest` tells the tables as well
 
 HOLDS_LETTER, ALL_DIGITS = 1, 2
 
@@ -60,6 +61,16 @@ class Measures(NamedTuple):
     chars: Any
     hashes: Any
     flags: Any
+
+
+@cache
+def segmentation_digest() -> str:
+    """Return what decides words and hashes: the version, and a digest of Unicode's tables and the models' weights."""
+    tables = (break_classes(), script_flags(), lower_case(), _letters_and_digits(), *phrase_models())
+    digest = hashlib.sha256()
+    for table in tables:
+        digest.update(table)
+    return f"{SEGMENTATION_VERSION}-{digest.hexdigest()[:16]}"
 
 
 @cache

@@ -62,9 +62,7 @@ def match_clusters(
         raise ValueError(f"max_leaders must be at least 1, got {max_leaders}")
     count = len(offsets) - 1
     if cluster_offsets[0] != 0 or cluster_offsets[-1] != count:
-        raise ValueError(
-            f"clusters [{cluster_offsets[0]}, {cluster_offsets[-1]}) do not cover {count} members"
-        )
+        raise ValueError(f"clusters [{cluster_offsets[0]}, {cluster_offsets[-1]}) do not cover {count} members")
     leader, shared, cut = np.full(count, -1, np.int64), np.zeros(count, np.int64), np.zeros(count, np.uint8)
     comparisons = _match(cluster_offsets, hashes, offsets, threshold, max_leaders, (leader, shared, cut))
     members = np.flatnonzero(leader >= 0)
@@ -213,9 +211,7 @@ def _choose(chosen: Any, count: int, overlap: Any, cap: int) -> int:
 
 
 @kernel
-def _match_small(
-    start: int, end: int, hashes: Any, offsets: Any, threshold: float, chosen: Any, out: Any
-) -> int:
+def _match_small(start: int, end: int, hashes: Any, offsets: Any, threshold: float, chosen: Any, out: Any) -> int:
     """Match a cluster that can't reach the cap: every member with every leader."""
     leader, shared, _ = out
     leaders, comparisons = 0, 0

@@ -1,4 +1,4 @@
-"""What a person sees while a phase runs: a bar with tasks done, rate, counts so far and time left.
+"""What a person sees while a phase runs: a bar with tasks done, rate, counts so far and time left; in a log, a line.
 
 It looks at done-markers, so it shows the same on every runner and costs a few looks a second.
 """
@@ -25,7 +25,9 @@ class Progress:
     def __init__(self, name: str, store: Store, markers: Sequence[str], quiet: bool) -> None:
         self.store, self.waiting, self.counts = store, list(markers), Counter[str]()
         self.stopped = threading.Event()
-        self.bar = tqdm(total=len(markers), desc=f"{name:>10}", unit="task", disable=quiet, file=sys.stderr, leave=True)
+        self.name, self.quiet = name, quiet
+        shown = not quiet and sys.stderr.isatty()
+        self.bar = tqdm(total=len(markers), desc=f"{name:>10}", unit="task", disable=not shown, file=sys.stderr)
         self.thread = threading.Thread(target=self._watch, daemon=True)
 
     def __enter__(self) -> Self:
@@ -39,8 +41,11 @@ class Progress:
         self.stopped.set()
         if not self.bar.disable:
             self.thread.join()
+        if not self.quiet and error is None:
             self._look(len(self.waiting))
         self.bar.close()
+        if not self.quiet and self.bar.disable:
+            print(f"{self.name:>10}: {self._told()}", file=sys.stderr)
 
     def _watch(self) -> None:
         while not self.stopped.wait(INTERVAL_S):
@@ -54,4 +59,7 @@ class Progress:
                 continue
             self.counts.update(json.loads(self.store.read(marker)).get("counts", {}))
             self.bar.update()
-        self.bar.set_postfix({name: f"{n:,}" for name, n in sorted(self.counts.items()) if n}, refresh=True)
+        self.bar.set_postfix_str(self._told())
+
+    def _told(self) -> str:
+        return ", ".join(f"{name} {n:,}" for name, n in sorted(self.counts.items()) if n)

@@ -4,9 +4,8 @@ import json
 from typing import Any
 
 from manifests.manifest import Manifest
-from manifests.runs import put_same
 from pipelines.funnel import show_funnel
-from pipelines.phases import Launcher
+from pipelines.launcher import Launcher
 from pipelines.recipe import Recipe
 
 
@@ -60,12 +59,14 @@ def describe_plan(recipe: Recipe, text: Any) -> dict[str, Any]:
     }
 
 
-def write_report(launcher: Launcher, manifests: dict[str, Manifest]) -> str:
-    """Write the report page of these snapshots and return its name; the name follows from the content."""
-    from pipelines.report import build_report
-
-    page = build_report(launcher.store, manifests)
+def write_report(launcher: Launcher, manifests: dict[str, Manifest], *, again: bool = False) -> str:
+    """Write the report page of these snapshots unless it stands, and return its name."""
     digests = "-".join(manifest["digest"][:8] for manifest in manifests.values())
     name = f"report/report-{digests}.html"
-    put_same(launcher.store, name, page)
+    if again:
+        launcher.store.delete(name)
+    if launcher.store.size(name) is None:
+        from pipelines.report import build_report
+
+        launcher.store.put_new(name, build_report(launcher.store, manifests))
     return name

@@ -22,12 +22,12 @@ from manifests.manifest import Manifest, commit, newest_version
 from manifests.runs import Run, gather, partitions_for, put_same, write_run
 from manifests.shards import Shard, write_shard
 from manifests.store import Store, arrow_file
-from pipelines.phases import Launcher, Phase, Task
+from pipelines.launcher import Launcher, Phase, Task
 from pipelines.recipe import Tokenizer
 from pipelines.text.statistics import merge_statistics
-from tokenizer.gather import KEY_VERSION
 from tokenizer.count import COUNTS, count_words, merge_counts
 from tokenizer.evaluate import NUMBERS, Compression, Encoder, add_up, evaluate_batch
+from tokenizer.gather import KEY_VERSION
 from tokenizer.ledger import CountLedger
 from tokenizer.settings import TrainSettings
 from tokenizer.train import train
@@ -104,7 +104,11 @@ class EvaluateShard:
         whole = sum(languages.values(), start=Compression())
         numbers = {code: {name: getattr(each, name) for name in NUMBERS} for code, each in languages.items()}
         used = np.packbits(np.asarray(whole.uses) > 0)
-        return {"languages": numbers, "used": base64.b64encode(used).decode(), "counts": {"documents": whole.documents}}
+        return {
+            "languages": numbers,
+            "used": base64.b64encode(used.tobytes()).decode(),
+            "counts": {"documents": whole.documents},
+        }
 
 
 @dataclass

@@ -59,18 +59,3 @@ def _readable(row: dict[str, Any], units: dict[str, str]) -> dict[str, Any]:
         else:
             shown[name] = value
     return shown
-
-
-def rows_with_ids(store: Store, manifest: Manifest, kind: str, ids: set[bytes]) -> dict[bytes, dict[str, Any]]:
-    """Return id -> row of the shards of one kind, for a handful of ids."""
-    wanted = pa.array(sorted(ids), pa.binary(16))
-    found: dict[bytes, dict[str, Any]] = {}
-    for shard in manifest["shards"]:
-        if shard["kind"] == kind and any(_may_hold(shard, each.hex()) for each in ids):
-            with arrow_file(store, shard["name"]) as file:
-                parquet = pq.ParquetFile(file)
-                for group in range(parquet.num_row_groups):
-                    hit = pc.is_in(parquet.read_row_group(group, columns=["id"])["id"], wanted)
-                    if pc.any(hit).as_py():
-                        found |= {row["id"]: row for row in parquet.read_row_group(group).filter(hit).to_pylist()}
-    return found

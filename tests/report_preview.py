@@ -3,6 +3,7 @@
 python tests/report_preview.py PAGE.html [documents]
 """
 
+import html
 import re
 import sys
 from collections import Counter
@@ -36,7 +37,9 @@ from pipelines.report.data import (
 )
 
 LOCALE = re.compile(r"(?:^|[/.])([a-z]{2,3})(?:[-_][A-Z][A-Za-z]{1,3})?(?=[./]|$)")
-KNOWN = frozenset("en ja zh de fr es ar ru ko pt it nl pl cs da sv fa el hu id nb vi uk tr ro sk hr fi ca km he".split())
+KNOWN = frozenset(
+    "en ja zh de fr es ar ru ko pt it nl pl cs da sv fa el hu id nb vi uk tr ro sk hr fi ca km he".split()
+)
 SENTENCE = "Debianは、自由なオペレーティングシステムを作るという共通の目的を持つ個人の集まりです。"
 
 
@@ -54,7 +57,11 @@ def preview(pages: list[tuple[str, bytes]]) -> ReportData:
     rules = [rule for each in RULE_SETS.values() for rule in each]
     verdicts = judge(rules, signals, language)
     said = reasons(rules, verdicts, signals, language).to_pylist()
-    samples = [sample(path, body, code, why) for (path, body), code, why in zip(read, language.to_pylist(), said, strict=True)]
+    titles = {path: title_of(payload) for path, payload in pages}
+    samples = [
+        sample(path, titles[path], body, code, why)
+        for (path, body), code, why in zip(read, language.to_pylist(), said, strict=True)
+    ]
     merged, pairs = near_duplicates([each for each in samples if not each.reasons])
     funnel = funnel_of(len(pages), samples, merged)
     return ReportData(
@@ -82,13 +89,28 @@ def measured(text: pa.StringArray) -> pa.RecordBatch:
         edited,
         fineweb.fineweb_signals(text, words, cut, kept),
     ]
-    return pa.RecordBatch.from_pydict({name: column for b in batches for name, column in zip(b.schema.names, b.columns, strict=True)})
+    return pa.RecordBatch.from_pydict(
+        {name: column for b in batches for name, column in zip(b.schema.names, b.columns, strict=True)}
+    )
 
 
-def sample(path: str, text: str, language: str, why: str | None) -> Sample:
-    title = text.strip().splitlines()[0].strip()
+def title_of(page: bytes) -> str:
+    found = re.search(r"<title>(.*?)</title>", page.decode("utf-8", "replace"), re.S)
+    return html.unescape(found.group(1)).strip() if found else ""
+
+
+def sample(path: str, title: str, text: str, language: str, why: str | None) -> Sample:
     source = path.partition("/")[0]
-    return Sample(f"{source}:{path.partition('/')[2]}", text[:4000], title, language, 0.97, len(text), source, (why,) if why else ())
+    return Sample(
+        f"{source}:{path.partition('/')[2]}",
+        text[:4000],
+        title,
+        language,
+        0.97,
+        len(text),
+        source,
+        (why,) if why else (),
+    )
 
 
 def near_duplicates(kept: list[Sample]) -> tuple[set[str], tuple[NearDuplicate, ...]]:
@@ -183,11 +205,32 @@ def tokenizer_data(samples: list[Sample]) -> TokenizerData:
         size[0] += len(each.text.encode())
         size[1] += len(each.text)
         size[2] += len(re.findall(r"[^\W\d_]{1,4}|.", each.text))
-    pieces = ("▁", "Debian", "は", "、", "自由", "な", "オペ", "レー", "ティング", "システム", "を作る", "という", "共通の", "目的", "を持つ", "個人", "の集", "まり", "です", "。")
+    pieces = (
+        "▁",
+        "Debian",
+        "は",
+        "、",
+        "自由",
+        "な",
+        "オペ",
+        "レー",
+        "ティング",
+        "システム",
+        "を作る",
+        "という",
+        "共通の",
+        "目的",
+        "を持つ",
+        "個人",
+        "の集",
+        "まり",
+        "です",
+        "。",
+    )
     english = ("▁The", "▁Debian", "▁pro", "ject", "▁is", "▁an", "▁association", "▁of", "▁individual", "s", ".")
     arabic = ("▁مشروع", "▁دب", "يان", "▁هو", "▁تجم", "ع", "▁من", "▁الأفراد", ".")
     return TokenizerData(
-        "bpe", 8000, "ab12" * 16, 412_345, 9_812_345,
+        "bpe", 8000, "ab12" * 16, 412_345, 9_812_345, 7_403,
         {"Latin": 3120, "Han": 1490, "Cyrillic": 1010, "byte": 256, "Hiragana": 310, "other": 1814},
         tuple(Compression(code, *size) for code, size in sorted(sizes.items())),
         (Pieces("ja", SENTENCE, pieces), Pieces("en", "The Debian project is an association of individuals.", english),
@@ -204,7 +247,11 @@ PROVENANCE = Provenance(
     shards=8,
     output_bytes=21_345_678,
     input_bytes=38_111_222,
-    models=(Model("lid.176.ftz", "language of a document", "8f3472cfe8738a7b6099e8e999c3cbfae0dcd15696aac7d7738a8039db603e83"),),
+    models=(
+        Model(
+            "lid.176.ftz", "language of a document", "8f3472cfe8738a7b6099e8e999c3cbfae0dcd15696aac7d7738a8039db603e83"
+        ),
+    ),
     phases=(Phase("stage", 41.2, 78.0, 18), Phase("decide", 3.1, 4.0, 8), Phase("write", 6.4, 11.0, 8, 2)),
 )
 
@@ -222,7 +269,19 @@ def at_scale(data: ReportData, factor: int) -> ReportData:
     return ReportData.from_dict(grown(data.to_dict()))
 
 
-SHOWN_AS_IT_IS = frozenset(("edges", "thresholds", "kept_samples", "dropped_samples", "near_duplicates", "vocabulary", "phases", "shards", "pieces_by_kind"))
+SHOWN_AS_IT_IS = frozenset(
+    (
+        "edges",
+        "thresholds",
+        "kept_samples",
+        "dropped_samples",
+        "near_duplicates",
+        "vocabulary",
+        "phases",
+        "shards",
+        "pieces_by_kind",
+    )
+)
 
 
 if __name__ == "__main__":

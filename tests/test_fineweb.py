@@ -41,9 +41,7 @@ def test_every_integer_is_the_papers_on_real_pages(edit):
     text, words, lines = real_texts.measured(real_texts.sample())
     kept = c4_edit(text, words, lines)[0] if edit else np.ones(len(lines.starts), np.uint8)
     measured = fineweb_signals(text, words, lines, kept)
-    ends = np.repeat(lines.ends, 1)
-    line_of_word = np.searchsorted(ends, words.starts, side="right")
-    word_kept = kept[line_of_word]
+    word_kept = kept[np.searchsorted(lines.ends, words.starts, side="right")]
     for doc, own in enumerate(real_texts.spans_of(text, lines)):
         first, last = lines.doc_offsets[doc], lines.doc_offsets[doc + 1]
         stay = [line for line, stays in zip(own, kept[first:last], strict=True) if stays and line]

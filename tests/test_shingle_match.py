@@ -20,9 +20,7 @@ def greedy(clusters, threshold):
     for cluster in clusters:
         leaders = []
         for number, one in enumerate(cluster, first):
-            near = [
-                k for k, other in leaders if one | other and len(one & other) / len(one | other) >= threshold
-            ]
+            near = [k for k, other in leaders if one | other and len(one & other) / len(one | other) >= threshold]
             if near:
                 other = dict(leaders)[near[0]]
                 gone.append((number, near[0], len(one & other), len(one | other)))

@@ -23,6 +23,7 @@ from botocore.exceptions import ConnectionClosedError
 from botocore.httpsession import URLLib3Session
 from hypothesis import given
 from hypothesis import strategies as st
+from moto.s3.responses import S3Response
 from moto.server import ThreadedMotoServer
 
 from manifests.local_store import TEMPORARY_PREFIX, LocalStore, System
@@ -40,8 +41,19 @@ from manifests.store import (
 BODY = bytes(range(256)) * 40
 
 
+def one_at_a_time(method, lock=threading.Lock()):  # noqa: B008  (one lock for all)
+    def alone(*args):
+        with lock:
+            return method(*args)
+
+    return alone
+
+
 @pytest.fixture(scope="module")
 def s3_server():
+    """Serve S3 on loopback; conditional writes one at a time, since moto asks first and writes then (S3 does not)."""
+    patch = pytest.MonkeyPatch()
+    patch.setattr(S3Response, "put_object", one_at_a_time(S3Response.put_object))
     before = dict(os.environ)
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
@@ -58,6 +70,7 @@ def s3_server():
     server.stop()
     os.environ.clear()
     os.environ.update(before)
+    patch.undo()
 
 
 @pytest.fixture(params=["local", "s3"])

@@ -22,7 +22,7 @@ def test_warcio_reads_every_demo_record_with_its_digests_verified(demo_warcs: li
                 record.content_stream().read()
                 assert record.digest_checker.passed is not False
                 records += record.rec_type == "response"
-    assert records == 356 or records >= 250
+    assert records >= 250
 
 
 def test_warcio_gives_back_the_pages_that_were_written(pages, tmp_path: Path):
@@ -69,7 +69,7 @@ def test_http_headers_status_and_charset_are_sent_as_given():
 
 
 def test_the_first_record_names_its_file():
-    (record,) = ArchiveIterator(io.BytesIO(warcinfo_record("a.warc.gz", DATE, INFO)), check_digests="raise")
+    record = next(ArchiveIterator(io.BytesIO(warcinfo_record("a.warc.gz", DATE, INFO)), check_digests="raise"))
     assert record.rec_type == "warcinfo"
     assert record.rec_headers.get_header("WARC-Filename") == "a.warc.gz"
     assert record.content_stream().read() == b"software: test\r\nformat: WARC File Format 1.1\r\n"

@@ -59,7 +59,7 @@ def count_words(text: pa.StringArray, max_word_bytes: int = MAX_WORD_BYTES) -> C
     """
     data, offsets, literal = _spaced(text)
     rows = gather.group(data, *gather.cut(data, offsets))
-    over = rows[:, gather.LENGTH] > max_word_bytes
+    over = (rows[:, gather.SPAN] & 0xFFFFFFFF) > max_word_bytes
     ledger = CountLedger(
         documents=len(text),
         characters=gather.code_points(data, offsets[0], offsets[-1]),

@@ -8,8 +8,10 @@ from filters.native import kernel, mix64
 
 KEY_VERSION = 1  # raise when the key of the same word would differ: keys order tables and staged files
 # Columns of the table of words.
-KEY, HEAD, START, LENGTH, COUNT, OPENS, TEXTS, LAST = range(8)
+KEY, HEAD, NEXT, SPAN, COUNT, OPENS, TEXTS, LAST = range(8)
 ROW = 8
+_LENGTH_BITS = np.uint64(32)
+_AHEAD = 64  # words whose places are touched before they are used, so that the cache misses overlap
 
 _SPACE, _NEWLINE = 0x20, 0x0A
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
@@ -88,9 +90,12 @@ def cut(data: Any, offsets: Any) -> tuple[Any, Any, Any, Any]:
 @kernel
 def same(data: Any, a: Any, b: Any, length: Any) -> Any:
     """Say whether data[a:a + length] equals data[b:b + length]."""
-    for k in range(length):  # noqa: SIM110  (a loop is what numba compiles well)
-        if data[a + k] != data[b + k]:
+    i = 0
+    while i < length:
+        size = min(length - i, 8)
+        if _block(data, a + i, size) != _block(data, b + i, size):
             return False
+        i += 8
     return True
 
 
@@ -123,22 +128,32 @@ def _grown(table: Any) -> Any:
 
 
 @kernel
-def _holds(table: Any, slot: Any, data: Any, start: Any, length: Any, head: Any) -> Any:
-    """Say whether the word of a place, whose key is equal, is data[start:start + length]."""
-    if table[slot, HEAD] != head or table[slot, LENGTH] != np.uint64(length):
-        return False
-    return length <= 8 or same(data, start + 8, np.int64(table[slot, START]) + 8, length - 8)
+def span_start(row: Any) -> Any:
+    """Return where the word of a row starts."""
+    return np.int64(row[SPAN] >> _LENGTH_BITS)
 
 
 @kernel
-def _slot(table: Any, data: Any, start: Any, length: Any, key: Any, head: Any) -> Any:
+def span_length(row: Any) -> Any:
+    """Return the bytes of the word of a row."""
+    return np.int64(row[SPAN] & np.uint64(0xFFFFFFFF))
+
+
+@kernel
+def _slot(table: Any, data: Any, start: Any, length: Any, key: Any) -> Any:
     """Return the place of the word data[start:start + length], which is free if the word is new."""
     mask = np.uint64(len(table) - 1)
+    head = _block(data, start, min(length, 8))
+    behind = _block(data, start + 8, min(length - 8, 8)) if length > 8 else np.uint64(0)
     slot = key & mask
     while table[slot, COUNT]:
-        if table[slot, KEY] == key and _holds(table, slot, data, start, length, head):
-            break
+        row = table[slot]
+        if row[KEY] == key and row[HEAD] == head and row[NEXT] == behind and span_length(row) == length:
+            if length <= 16 or same(data, start + 16, span_start(row) + 16, length - 16):
+                return int(slot)
         slot = (slot + np.uint64(1)) & mask
+    table[slot, KEY], table[slot, HEAD], table[slot, NEXT] = key, head, behind
+    table[slot, SPAN] = (np.uint64(start) << _LENGTH_BITS) | np.uint64(length)
     return int(slot)
 
 
@@ -146,26 +161,26 @@ def _slot(table: Any, data: Any, start: Any, length: Any, key: Any, head: Any) -
 def group(data: Any, starts: Any, ends: Any, owner: Any, opens: Any) -> Any:
     """Gather equal words of `cut`; return the table's rows, uint64[n, ROW], in no order.
 
-    KEY, HEAD (first 8 bytes), START and LENGTH of the first occurrence, COUNT, OPENS (of them open a line),
-    TEXTS (that hold it), LAST (1 + the last such text).
+    KEY; HEAD and NEXT, the word's first 16 bytes; SPAN, start << 32 | length of the first occurrence; COUNT;
+    OPENS, how many of them open a line; TEXTS, how many hold it; LAST, 1 + the last of these.
     """
     table, n = _table(1 << 13), 0
-    keys = np.empty(len(starts), np.uint64)
-    for word in range(len(starts)):
-        keys[word] = _key(data, starts[word], ends[word])
-    for word in range(len(starts)):
-        start, length = starts[word], ends[word] - starts[word]
-        head = _block(data, start, min(length, 8))
-        slot = _slot(table, data, start, length, keys[word], head)
-        if not table[slot, COUNT]:
-            table[slot, KEY], table[slot, HEAD] = keys[word], head
-            table[slot, START], table[slot, LENGTH] = start, length
-            n += 1
-        table[slot, COUNT] += np.uint64(1)
-        table[slot, OPENS] += np.uint64(opens[word])
-        table[slot, TEXTS] += np.uint64(table[slot, LAST] != np.uint64(owner[word] + 1))
-        table[slot, LAST] = owner[word] + 1
-        if 2 * n > len(table):
+    keys, touched = np.empty(_AHEAD, np.uint64), np.empty(_AHEAD, np.uint64)
+    for block in range(0, len(starts), _AHEAD):
+        size = min(_AHEAD, len(starts) - block)
+        for w in range(size):
+            keys[w] = _key(data, starts[block + w], ends[block + w])
+        for w in range(size):
+            touched[w] = table[keys[w] & np.uint64(len(table) - 1), COUNT]
+        for w in range(size):
+            word = block + w
+            slot = _slot(table, data, starts[word], ends[word] - starts[word], keys[w])
+            n += table[slot, COUNT] == 0
+            table[slot, COUNT] += np.uint64(1)
+            table[slot, OPENS] += np.uint64(opens[word])
+            table[slot, TEXTS] += np.uint64(table[slot, LAST] != np.uint64(owner[word] + 1))
+            table[slot, LAST] = owner[word] + 1
+        if 2 * n + 2 * _AHEAD > len(table):
             table = _grown(table)
     return table[table[:, COUNT] > 0]
 
@@ -175,14 +190,14 @@ def escaped(data: Any, rows: Any) -> tuple[Any, Any]:
     """Join the words of a table, U+2581 for each space: (bytes, offsets: int64[n + 1])."""
     offsets = np.zeros(len(rows) + 1, np.int64)
     for w in range(len(rows)):
-        start, size = np.int64(rows[w, START]), np.int64(rows[w, LENGTH])
-        for i in range(start, start + np.int64(rows[w, LENGTH])):
+        start, size = span_start(rows[w]), span_length(rows[w])
+        for i in range(start, start + span_length(rows[w])):
             size += 2 * (data[i] == _SPACE)
         offsets[w + 1] = offsets[w] + size
     body, at = np.empty(offsets[-1], np.uint8), 0
     for w in range(len(rows)):
-        start = np.int64(rows[w, START])
-        for i in range(start, start + np.int64(rows[w, LENGTH])):
+        start = span_start(rows[w])
+        for i in range(start, start + span_length(rows[w])):
             if data[i] == _SPACE:
                 body[at], body[at + 1], body[at + 2] = 0xE2, 0x96, 0x81
                 at += 3
@@ -206,8 +221,8 @@ def weighted_code_points(data: Any, rows: Any) -> Any:
     """Count the characters of all occurrences of a table's words."""
     points = 0
     for w in range(len(rows)):
-        start = np.int64(rows[w, START])
-        points += code_points(data, start, start + np.int64(rows[w, LENGTH])) * np.int64(rows[w, COUNT])
+        start = span_start(rows[w])
+        points += code_points(data, start, start + span_length(rows[w])) * np.int64(rows[w, COUNT])
     return points
 
 

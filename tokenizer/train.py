@@ -15,6 +15,7 @@ from tokenizer.settings import TrainSettings
 from tokenizer.table import read_counts
 
 _MAX_CHARACTERS = 1 << 62  # the trainer sums counts of characters in an int64
+_TOO_MANY = "the counts hold more than 2^62 characters, more than the trainer can add: scale them down"
 
 
 class VocabularyTooLarge(ValueError):
@@ -59,7 +60,7 @@ class _Lines:
         for batch in self.counts:
             self.weight += weight(batch)
             if self.weight > _MAX_CHARACTERS:
-                raise OverflowError("too many characters")  # the trainer turns it into an error of its own
+                raise OverflowError(_TOO_MANY)  # past the first batch the trainer makes it an error of its own
             words, counts, ledger = training_rows(batch, self.settings)
             self.ledger += ledger
             yield from tsv_lines(words, counts)
@@ -107,7 +108,7 @@ def _explained(message: str, lines: _Lines, settings: TrainSettings) -> Exceptio
     if found := re.search(r"smaller than required_chars\. \d+ vs (\d+)", message):
         return VocabularyTooSmall(settings.vocab_size, int(found[1]), settings.character_coverage)
     if lines.weight > _MAX_CHARACTERS:
-        return OverflowError("the counts hold more than 2^62 characters, more than the trainer adds: scale them")
+        return OverflowError(_TOO_MANY)
     if not lines.ledger.trained:
         return ValueError("there is nothing to train from: the counts hold no character")
     return RuntimeError(f"SentencePiece could not train: {message}")

@@ -13,7 +13,7 @@ def build_report(store: "Store", manifests: Mapping[str, "Manifest"]) -> bytes:
 
     It reads the manifests and a few rows of a few shards, however large the corpus is.
     """
-    from pipelines.report.gather import gather
+    from pipelines.report.collect import collect
     from pipelines.report.page import render
 
-    return render(gather(store, manifests))
+    return render(collect(store, manifests))

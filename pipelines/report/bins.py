@@ -6,7 +6,12 @@ import numpy as np
 import numpy.typing as npt
 
 FRACTIONS: tuple[float, ...] = tuple(i / 100 for i in range(101))
-COUNTS: tuple[float, ...] = (0.0, 1.0, *(float(round(2 ** (i / 2))) for i in range(2, 49)))  # to 16,777,216
+_STEPS = (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8)  # of a decade, so that bounds are edges: 5, 50, 100,000
+COUNTS: tuple[float, ...] = (
+    *(float(i) for i in range(10)),
+    *(float(round(step * 10.0**decade)) for decade in range(1, 8) for step in _STEPS),
+    1e8,
+)
 LENGTHS: tuple[float, ...] = tuple(i / 4 for i in range(81))  # mean word lengths, to 20
 
 

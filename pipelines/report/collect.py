@@ -1,14 +1,14 @@
 """From committed manifests to a report's data: statistics as they stand, and a few records as samples.
 
-Ids are digests, so the first rows of the first shard are a random sample that is the same on every machine.
+Counts come from the manifests. Samples come from the first rows of a few shards: shards are sorted by id, and ids
+are digests, so their first rows are as good as drawn by lot, and the same on every machine.
 """
 
-import itertools
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from itertools import islice
 from typing import Any
-
-import pyarrow.parquet as pq
 
 from filters.rules import Rule
 from manifests.ledger import Account
@@ -16,59 +16,68 @@ from manifests.manifest import Manifest
 from manifests.store import Store, arrow_file
 from pipelines.report.data import (
     Clusters,
-    Compression,
     Funnel,
     Histogram,
     LanguageCount,
     Model,
     NearDuplicate,
-    Pieces,
     Provenance,
     ReportData,
     RuleCount,
     Sample,
     Threshold,
-    TokenizerData,
 )
+from pipelines.report.trained import tokenizer_data
 from pipelines.text.judges import from_json, is_measured
 from pipelines.text.statistics import edges_of
 
 SAMPLES = 6
-_LOOKED_AT = 20_000  # dropped rows that are looked through for samples
-_SHOWN = 3000  # characters
-_SENTENCES = 8
+PAIRS = 4
+SAMPLE_CHARACTERS = 4000
+SHARDS_LOOKED_AT = 8
+ROWS_LOOKED_AT = 1024  # of a shard
+_SHOWN = ("uri", "source", "language", "language_score", "text")
+_GONE = ("verdict", "reason", "reasons", "kept_id", "similarity")
+_ROUTES = ("skipped", "quarantined", "refused", "dropped", "merged")
 
 
 def collect(store: Store, manifests: Mapping[str, Manifest]) -> ReportData:
     """Return the report of a text snapshot and, where there is one, of the tokenizer trained on it."""
-    text = manifests["text"]
+    text, trained = manifests["text"], manifests.get("tokenizer")
     statistics, rules = text["statistics"], from_json(text["settings"]["rules"])
-    kept = list(itertools.islice(_samples(store, text, "documents"), SAMPLES))
-    dropped, near = _gone(store, text)
-    trained = manifests.get("tokenizer")
+    published = _rows(store, text, "documents", ("title", *_SHOWN))
+    kept = _spread(map(_sample, published), lambda each: each.language)
+    gone = [row for row in _rows(store, text, "dropped", (*_SHOWN, *_GONE)) if row["text"] is not None]
+    dropped = (_sample(row) for row in gone if row["verdict"] == "dropped")
     return ReportData(
-        title="corpusmill",
-        funnel=_funnel(text["ledger"]),
+        title="Text corpus",
+        funnel=funnel_of(text["ledger"]),
         sources=_sources(text),
         rules=tuple(_rule_counts(rules, text)),
         languages=tuple(_language(code, counts) for code, counts in statistics.get("languages", {}).items()),
-        histograms=tuple(_histograms(rules, statistics.get("histograms", {}))),
-        kept_samples=tuple(kept),
-        dropped_samples=tuple(dropped),
-        near_duplicates=tuple(near),
+        histograms=_histograms(rules, statistics.get("histograms", {})),
+        kept_samples=kept,
+        dropped_samples=_spread(dropped, lambda each: each.reasons[:1]),
+        near_duplicates=tuple(_pairs(store, text, gone)),
         clusters=_clusters(statistics.get("clusters", {})),
-        tokenizer=None if trained is None else _tokenizer(store, trained, kept),
-        provenance=_provenance(text),
+        tokenizer=None if trained is None else tokenizer_data(store, trained, kept),
+        provenance=_provenance(text, trained),
     )
 
 
-def _funnel(ledger: Mapping[str, Any]) -> Funnel:
-    out: dict[str, dict[str, int]] = {}
-    for name, count in ledger["out"].items():
+def funnel_of(account: Mapping[str, Any]) -> Funnel:
+    """Return the funnel of an account {"in": n, "out": {"verdict/reason": n}, "lost_bytes": n}."""
+    ways: dict[str, dict[str, int]] = {name: {} for name in _ROUTES}
+    kept = 0
+    for name, count in account["out"].items():
         verdict, _, reason = name.partition("/")
-        out.setdefault(verdict, {})[_rule_of(reason)] = out.get(verdict, {}).get(_rule_of(reason), 0) + count
-    kept = sum(out.pop("kept", {}).values())
-    return Funnel(read=ledger["in"], kept=kept, lost_bytes=ledger["lost_bytes"], **out)
+        if verdict == "kept":
+            kept += count
+        else:
+            rule = _rule_of(reason or "other")
+            ways[verdict][rule] = ways[verdict].get(rule, 0) + count
+    counts: tuple[Any, ...] = (*ways.values(), account["lost_bytes"])
+    return Funnel(account["in"], kept, *counts)
 
 
 def _rule_of(reason: str) -> str:
@@ -79,6 +88,7 @@ def _rule_of(reason: str) -> str:
 
 
 def _sources(text: Manifest) -> dict[str, Funnel]:
+    """Return the funnel of every input: the sum of its units."""
     source_of = {each["unit"]: each["source"] for each in text["inputs"]}
     sums: dict[str, Account] = {}
     for unit in text["units"]:
@@ -86,77 +96,42 @@ def _sources(text: Manifest) -> dict[str, Funnel]:
         account.read += unit["in"]
         account.reasons.update(unit["out"])
         account.lost_bytes += unit["lost_bytes"]
-    return {source: _funnel(account.as_json()) for source, account in sorted(sums.items())}
+    return {source: funnel_of(account.as_json()) for source, account in sorted(sums.items())}
 
 
 def _rule_counts(rules: Iterable[Rule], text: Manifest) -> Iterator[RuleCount]:
-    first = _funnel(text["ledger"]).dropped
+    first = funnel_of(text["ledger"]).dropped
+    counted = text["statistics"].get("rules", {})
     for rule in rules:
-        counts = text["statistics"].get("rules", {}).get(rule.name, {"objects": 0, "alone": 0})
-        low, high = (None if bound is None else f"{bound:g}" for bound in (rule.min, rule.max))
-        bounds = " and ".join(part for part in (low and f">= {low}", high and f"<= {high}") if part)
-        yield RuleCount(rule.name, counts["objects"], first.get(rule.name, 0), counts["alone"], bounds)
+        counts = counted.get(rule.name, {"objects": 0, "alone": 0})
+        yield RuleCount(rule.name, counts["objects"], first.get(rule.name, 0), counts["alone"], _bounds(rule))
+
+
+def _bounds(rule: Rule) -> str:
+    if not is_measured(rule):
+        return f"{len(rule.overrides)} languages"
+    bounds = [f"{sign} {bound:,g}" for sign, bound in (("≥", rule.min), ("≤", rule.max)) if bound is not None]
+    only = f" ({', '.join(sorted(rule.languages))} only)" if rule.languages else ""
+    others = f", other in {len(rule.overrides)} languages" if rule.overrides else ""
+    return " and ".join(bounds) + only + others
 
 
 def _language(code: str, counts: Mapping[str, int]) -> LanguageCount:
     return LanguageCount(code, **{name: n for name, n in counts.items() if name in LanguageCount.__dataclass_fields__})
 
 
-def _histograms(rules: Iterable[Rule], counted: Mapping[str, Any]) -> Iterator[Histogram]:
+def _histograms(rules: Iterable[Rule], counted: Mapping[str, Any]) -> tuple[Histogram, ...]:
+    """Return a histogram for each signal; two rules that read the same one share it."""
+    found: dict[str, Histogram] = {}
     for rule in filter(is_measured, rules):
-        if rule.name in counted:
-            signal = rule.numerator if rule.per is None else f"{rule.numerator} / {rule.per}"
-            bins = counted[rule.name]
-            bound = Threshold(rule.name, rule.min, rule.max)
-            yield Histogram(signal, tuple(edges_of(rule).tolist()), tuple(bins["kept"]), tuple(bins["gone"]), (bound,))
-
-
-def _rows(store: Store, text: Manifest, kind: str) -> Iterator[dict[str, Any]]:
-    for shard in text["shards"]:
-        if shard["kind"] == kind:
-            with arrow_file(store, shard["name"]) as file:
-                for batch in pq.ParquetFile(file).iter_batches(batch_size=64):
-                    yield from batch.to_pylist()
-
-
-def _sample(row: Mapping[str, Any], reasons: tuple[str, ...] = ()) -> Sample:
-    whole = row["text"] or ""
-    return Sample(
-        uri=row["uri"],
-        text=whole[:_SHOWN],
-        title=row.get("title") or "",
-        language=row["language"],
-        language_score=row["language_score"],
-        characters=len(whole),
-        source=row["source"],
-        reasons=reasons,
-    )
-
-
-def _samples(store: Store, text: Manifest, kind: str) -> Iterator[Sample]:
-    return (_sample(row) for row in _rows(store, text, kind))
-
-
-def _gone(store: Store, text: Manifest) -> tuple[list[Sample], list[NearDuplicate]]:
-    """Return samples of what rules dropped, one a reason first, and near-duplicates beside what stays."""
-    dropped: dict[str, Sample] = {}
-    merged: list[dict[str, Any]] = []
-    for row in itertools.islice(_rows(store, text, "dropped"), _LOOKED_AT):
-        if row["text"] is None:
-            continue
-        if row["verdict"] == "dropped":
-            dropped.setdefault(_rule_of(row["reason"]), _sample(row, tuple(row["reasons"])))
-        elif row["reason"] == "near_duplicate" and len(merged) < SAMPLES:
-            merged.append(row)
-    kept = _by_id(store, text, {row["kept_id"] for row in merged})
-    near = [NearDuplicate(_sample(kept[row["kept_id"]]), _sample(row), row["similarity"]) for row in merged]
-    return list(dropped.values())[:SAMPLES], near
-
-
-def _by_id(store: Store, text: Manifest, ids: set[bytes]) -> dict[bytes, dict[str, Any]]:
-    from pipelines.trace import rows_with_ids
-
-    return rows_with_ids(store, text, "documents", ids)
+        bins, bounds = counted.get(rule.name), Threshold(rule.name, rule.min, rule.max)
+        signal = rule.numerator if rule.per is None else f"{rule.numerator} / {rule.per}"
+        if signal in found:
+            found[signal] = replace(found[signal], thresholds=(*found[signal].thresholds, bounds))
+        elif bins and sum(bins["kept"]) + sum(bins["gone"]):
+            edges = tuple(float(edge) for edge in edges_of(rule))
+            found[signal] = Histogram(signal, edges, tuple(bins["kept"]), tuple(bins["gone"]), (bounds,))
+    return tuple(found.values())
 
 
 def _clusters(counted: Mapping[str, Any]) -> Clusters | None:
@@ -165,42 +140,96 @@ def _clusters(counted: Mapping[str, Any]) -> Clusters | None:
     return Clusters({int(size): n for size, n in counted["sizes"].items()}, counted.get("uncompared", 0))
 
 
-def _tokenizer(store: Store, trained: Manifest, kept: Iterable[Sample]) -> TokenizerData:
-    import sentencepiece
-
-    model = next(shard for shard in trained["shards"] if shard["kind"] == "model")
-    processor = sentencepiece.SentencePieceProcessor(model_proto=store.read(model["name"]))
-    by_language = trained["statistics"]["evaluation"]["languages"]
-    sentences = {each.language: _sentence(each.text) for each in kept}
-    return TokenizerData(
-        algorithm="bpe",
-        vocabulary=processor.get_piece_size(),
-        digest=model["sha256"],
-        distinct_words=sum(shard["records"] for shard in trained["shards"] if shard["kind"] == "counts"),
-        compression=tuple(
-            Compression(code, counts["bytes"], counts["characters"], counts["tokens"])
-            for code, counts in sorted(by_language.items())
-        ),
-        samples=tuple(
-            Pieces(code, sentence, tuple(processor.encode(sentence, out_type=str)))
-            for code, sentence in list(sentences.items())[:_SENTENCES]
-            if sentence
-        ),
-    )
-
-
-def _sentence(text: str) -> str:
-    lines = [line.strip() for line in text.split("\n") if len(line.strip()) >= 20]
-    return lines[0][:160] if lines else text.strip()[:160]
-
-
-def _provenance(text: Manifest) -> Provenance:
-    shards = text["shards"]
+def _provenance(text: Manifest, trained: Manifest | None) -> Provenance:
+    documents = [shard for shard in text["shards"] if shard["kind"] == "documents"]
+    versions = text["settings"].get("versions", {})
+    parts = ", ".join(f"{name} {number}" for name, number in versions.items() if isinstance(number, int))
+    settings = {"versions of the parts": parts}
+    if trained is not None:
+        settings["manifest digest of the tokenizer"] = trained["digest"]
     return Provenance(
         manifest_digest=text["digest"],
         plan_hash=text.get("plan_hash", ""),
+        version=_own_version(),
         recipe=json.dumps(text["settings"], indent=2, ensure_ascii=False),
-        shards=sum(shard["kind"] == "documents" for shard in shards),
-        output_bytes=sum(shard["bytes"] for shard in shards),
-        models=tuple(Model(name, "language identification", digest) for name, digest in text["models"].items()),
+        shards=len(documents),
+        output_bytes=sum(shard["bytes"] for shard in documents),
+        models=tuple(Model(name, "language of a document", digest) for name, digest in text["models"].items()),
+        settings=settings,
     )
+
+
+def _own_version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("corpusmill")
+    except PackageNotFoundError:  # run from a checkout
+        return ""
+
+
+def _rows(store: Store, text: Manifest, kind: str, columns: Iterable[str]) -> Iterator[dict[str, Any]]:
+    """Give rows of a few shards: the first row of each, then the second of each, and so on."""
+    import pyarrow.parquet as pq
+
+    shards = [shard for shard in text["shards"] if shard["kind"] == kind]
+    step = max(1, len(shards) // SHARDS_LOOKED_AT)
+    tables = []
+    for shard in shards[::step][:SHARDS_LOOKED_AT]:
+        with arrow_file(store, shard["name"]) as file:
+            batches = pq.ParquetFile(file).iter_batches(ROWS_LOOKED_AT, columns=list(columns))
+            tables.append([row for batch in islice(batches, 1) for row in batch.to_pylist()])
+    for n in range(max(map(len, tables), default=0)):
+        yield from (table[n] for table in tables if n < len(table))
+
+
+def _sample(row: Mapping[str, Any]) -> Sample:
+    reasons: tuple[str, ...] = ()
+    if row.get("verdict") == "dropped":
+        others = [reason for reason in row["reasons"] if reason != _rule_of(row["reason"])]
+        reasons = (row["reason"], *others)
+    return Sample(
+        uri=row["uri"],
+        text=row["text"][:SAMPLE_CHARACTERS],
+        title=row.get("title") or "",
+        language=row["language"] or "und",
+        language_score=row["language_score"],
+        characters=len(row["text"]),
+        source=row["source"],
+        reasons=reasons,
+    )
+
+
+def _spread(samples: Iterable[Sample], kind: Callable[[Sample], object]) -> tuple[Sample, ...]:
+    """Choose up to SAMPLES: the first of each kind before the second of any."""
+    seen: dict[object, int] = {}
+    ranked = []
+    for n, sample in enumerate(samples):
+        turn = seen[kind(sample)] = seen.get(kind(sample), -1) + 1
+        ranked.append((turn, n, sample))
+    return tuple(sample for _, _, sample in sorted(ranked, key=lambda each: each[:2])[:SAMPLES])
+
+
+def _pairs(store: Store, text: Manifest, gone: Iterable[Mapping[str, Any]]) -> Iterator[NearDuplicate]:
+    """Give near-duplicates beside what stays, the least similar first: those are the ones to doubt."""
+    near = [row for row in gone if row["verdict"] == "merged" and row["reason"] == "near_duplicate"]
+    for row in islice(sorted(near, key=lambda each: (each["similarity"], each["uri"])), PAIRS):
+        if kept := _document(store, text, row["kept_id"]):
+            yield NearDuplicate(_sample(kept), _sample(row), row["similarity"])
+
+
+def _document(store: Store, text: Manifest, record: bytes) -> dict[str, Any] | None:
+    """Return a published document by its id, from the row groups that may hold it."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    name = record.hex()
+    wanted = pc.field("id") == pa.scalar(record, pa.binary(16))
+    for shard in text["shards"]:
+        if shard["kind"] == "documents" and shard["min_id"] <= name <= shard["max_id"]:
+            with arrow_file(store, shard["name"]) as file:
+                found = pq.read_table(file, columns=["id", "title", *_SHOWN], filters=wanted).to_pylist()
+            if found:
+                return dict(found[0])
+    return None

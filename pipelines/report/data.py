@@ -33,6 +33,11 @@ class Funnel:
         return self.read - self.kept - sum(sum(counts.values()) for _, counts in self.losses)
 
     @property
+    def judged(self) -> int:
+        """Documents that rules looked at."""
+        return self.kept + sum(self.dropped.values()) + sum(self.merged.values())
+
+    @property
     def losses(self) -> tuple[tuple[str, Counts], ...]:
         """The ways out, in the order in which a record meets them."""
         return (
@@ -146,6 +151,8 @@ class Compression:
     bytes: int
     characters: int
     tokens: int
+    words: int | None = None
+    byte_tokens: int | None = None  # tokens of one byte: characters that the vocabulary lacks
 
 
 @dataclass(frozen=True)
@@ -166,6 +173,7 @@ class TokenizerData:
     digest: str = ""
     distinct_words: int | None = None  # rows that it was trained on
     words: int | None = None  # the sum of their counts
+    used_pieces: int | None = None  # pieces that occur in the text measured
     pieces_by_kind: Counts = field(default_factory=dict)  # script, byte, special -> pieces
     compression: tuple[Compression, ...] = ()
     samples: tuple[Pieces, ...] = ()

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from pipelines.report.charts import cluster_sizes
 from pipelines.report.data import Clusters, NearDuplicate, ReportData
-from pipelines.report.formats import whole
-from pipelines.report.samples import card
+from pipelines.report.formats import plural, whole
+from pipelines.report.samples import BLANK_LINES, card
 from pipelines.report.tags import Html, foreign, tag
 
 UNITS_SHOWN = 160  # words, or characters of scripts without spaces, in an example
@@ -29,9 +29,9 @@ def _clusters(clusters: Clusters | None) -> Html | None:
     if not sizes:
         return tag("p", "No two documents share a band: there are no clusters.", class_="empty")
     members = sum(size * count for size, count in sizes.items())
-    clusters_hold = "1 cluster holds" if sum(sizes.values()) == 1 else f"{whole(sum(sizes.values()))} "
-    f"clusters hold"
-    summary = f"{clusters_hold} {whole(members)} documents; the largest holds {whole(max(sizes))}."
+    count = sum(sizes.values())
+    hold = plural(count, "cluster holds", "clusters hold")
+    summary = f"{whole(count)} {hold} {whole(members)} documents; the largest holds {whole(max(sizes))}."
     capped = f" {whole(clusters.uncompared)} members were kept because the limit on comparisons was reached."
     return tag(
         "figure",
@@ -79,7 +79,7 @@ def _pair(pair: NearDuplicate) -> Html:
 
 def _differences(a: str, b: str) -> tuple[list[str | Html], list[str | Html]]:
     """Return both texts from shortly before their first difference, with what differs marked."""
-    left, right = _UNITS.findall(a), _UNITS.findall(b)
+    left, right = (_UNITS.findall(BLANK_LINES.sub("\n", text)) for text in (a, b))
     same = next((i for i, (x, y) in enumerate(zip(left, right, strict=False)) if x != y), min(len(left), len(right)))
     start = max(same - LEAD_IN, 0)
     left, right = left[start : start + UNITS_SHOWN], right[start : start + UNITS_SHOWN]

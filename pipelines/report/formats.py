@@ -41,3 +41,8 @@ def seconds(s: float) -> str:
         return f"{s:.1f} s"
     minutes = round(s / 60)
     return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def plural(count: int, one: str, more: str) -> str:
+    """Choose the words for a number of things."""
+    return one if count == 1 else more

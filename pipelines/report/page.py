@@ -124,10 +124,9 @@ def _costliest_rule(data: ReportData) -> list[str | Html] | None:
     rule = max(data.rules, key=lambda each: each.only, default=None)
     if rule is None or not rule.only:
         return None
-    judged = data.funnel.kept + sum(data.funnel.dropped.values()) + sum(data.funnel.merged.values())
     return [
         "The rule that decides most by itself is ", tag("code", rule.name), ": ", whole(rule.only),
-        " documents fail it and no other (", percent(rule.only, judged), " of all that were judged).",
+        " documents fail it and no other (", percent(rule.only, data.funnel.judged), " of all that were judged).",
     ]  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """Documents as examples: what stays beside what goes."""
 
+import re
 from collections.abc import Sequence
 
 from pipelines.report.data import ReportData, Sample
@@ -9,6 +10,7 @@ from pipelines.report.tags import Html, foreign, tag
 
 TEXT_SHOWN = 700  # characters
 TITLE_SHOWN = 160
+BLANK_LINES = re.compile(r"[ \t]*\n\s*")
 
 
 def samples_section(data: ReportData) -> Html | None:
@@ -16,11 +18,9 @@ def samples_section(data: ReportData) -> Html | None:
     if not data.kept_samples and not data.dropped_samples:
         return None
     caption = (
-        "Chosen by a keyed hash of the record's id, so that the same run always shows the same "
-        "documents, and nobody "
-        "picked them. Each is shown from its beginning, as it was extracted; a dropped one with every "
-        "rule that "
-        "objects, the first being the reason that is counted."
+        "Drawn by the record's id, a digest: the same run always shows the same documents, and nobody picked them. "
+        "Each is shown from its beginning, blank lines left out; a dropped one with every rule that objects, the first "
+        "being the reason that is counted."
     )
     kept = _column("Kept", "kept", data.kept_samples)
     dropped = _column("Dropped", "dropped", data.dropped_samples)
@@ -38,10 +38,11 @@ def _column(title: str, kind: str, samples: Sequence[Sample]) -> Html:
 
 def card(sample: Sample, kind: str, body: Html | None = None) -> Html:
     """Return a document as a card; `body` stands in place of the beginning of its text."""
-    text = shortened(sample.text, TEXT_SHOWN)
+    text = shortened(BLANK_LINES.sub("\n", sample.text.strip()), TEXT_SHOWN)
+    title = shortened(" ".join(sample.title.split()), TITLE_SHOWN)
     return tag(
         "article",
-        foreign("h4", shortened(sample.title, TITLE_SHOWN) or "(no title)", sample.language),
+        foreign("h4", title, sample.language) if title else None,
         tag("p", sample.uri, class_="uri", dir="ltr"),
         tag("p", [tag("code", reason, class_="reason-chip") for reason in sample.reasons], class_="reasons")
         if sample.reasons

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 from pipelines.report.data import Compression, Pieces, ReportData, TokenizerData
-from pipelines.report.formats import percent, short, whole
+from pipelines.report.formats import data_size, percent, short, whole
 from pipelines.report.language_names import language_name
+from pipelines.report.tables import bar, table
 from pipelines.report.tags import Html, foreign, tag
 
 LANGUAGES_SHOWN = 24
@@ -30,11 +31,10 @@ def _facts(model: TokenizerData) -> list[str | Html]:
     if model.distinct_words is not None:
         of = f", {short(model.words)} in all" if model.words is not None else ""
         trained = f", trained on the counts of {short(model.distinct_words)} distinct words{of}: the whole corpus"
-    return [
-        f"SentencePiece {model.algorithm.upper()} model with ",
-        tag("b", whole(model.vocabulary)),
-        f" pieces{trained}.",
-    ]
+    kind = f"SentencePiece {model.algorithm.upper()} model with "
+    digest = [", sha256 ", tag("code", model.digest[:16])] if model.digest else []
+    used = f" {whole(model.used_pieces)} of the pieces occur in the text measured." if model.used_pieces else ""
+    return [kind, tag("b", whole(model.vocabulary)), f" pieces{trained}", *digest, ".", used]
 
 
 def _kinds(model: TokenizerData) -> Html | None:
@@ -44,70 +44,55 @@ def _kinds(model: TokenizerData) -> Html | None:
     items = [
         tag("li", f"{name} ", tag("b", whole(count)), " ", percent(count, model.vocabulary)) for name, count in ranked
     ]
-    return tag(
-        "figure",
-        tag("ul", items, class_="legend"),
-        tag("figcaption", "Pieces of the vocabulary by their script."),
-    )
+    caption = "The pieces of the vocabulary by the script of their first letter, and those that are no text."
+    return tag("figure", tag("ul", items, class_="legend"), tag("figcaption", caption))
 
 
 def _compression(rows: Sequence[Compression]) -> Html | None:
     if not rows:
         return None
     ranked = sorted(rows, key=lambda each: (-each.bytes, each.language))
-    shown = sorted(ranked[:LANGUAGES_SHOWN], key=lambda each: (-each.bytes / max(each.tokens, 1), each.language))
-    most = max((each.bytes / max(each.tokens, 1) for each in shown), default=1.0)
-    columns = ("language", "bytes per token", "", "characters per token", "text measured")
-    head = tag("tr", [tag("th", each, scope="col") for each in columns])
-    table = tag("table", tag("thead", head), tag("tbody", [_row(each, most) for each in shown]), class_="compression")
-    left = (
-        f" The {len(ranked) - len(shown)} languages with less text are not shown." if ranked[LANGUAGES_SHOWN:] else ""
-    )
+    shown = sorted(ranked[:LANGUAGES_SHOWN], key=lambda each: (-_density(each), each.language))
+    most = max(_density(shown[0]), 0.001)
+    columns = ("language", ">bytes per token", "", ">characters per token", ">tokens per word", ">bytes alone", ">text")
+    left = f" Languages with less text are not shown ({len(ranked) - len(shown)})." if len(ranked) > len(shown) else ""
     return tag(
         "figure",
         tag("h3", "Compression by language"),
-        tag("div", table, class_="wide"),
+        table("compression", columns, [_row(each, most) for each in shown]),
         tag(
             "figcaption",
-            "UTF-8 bytes and characters of the text of a language, divided by the tokens that the model "
-            "makes of it; "
-            "more means shorter sequences. Bytes flatter scripts of three bytes a character (Thai, "
-            "Japanese, Hindi), "
-            "characters flatter alphabets: read both." + left,
+            "UTF-8 bytes and characters of the text of a language, divided by the tokens that the model makes of it; "
+            "more means shorter sequences. Bytes flatter scripts of three bytes a character (Thai, Japanese, Hindi), "
+            "characters flatter alphabets: read both. Bytes alone: tokens that are one byte of a character that the "
+            "vocabulary lacks. Text: what was measured." + left,
         ),
     )
 
 
+def _density(each: Compression) -> float:
+    return each.bytes / max(each.tokens, 1)
+
+
 def _row(each: Compression, most: float) -> Html:
-    tokens = max(each.tokens, 1)
     return tag(
         "tr",
         tag("th", language_name(each.language), " ", tag("small", each.language), scope="row"),
-        tag("td", f"{each.bytes / tokens:.2f}", class_="number"),
-        tag(
-            "td",
-            tag("span", class_="fill kept", style=f"width:{100 * each.bytes / tokens / most:.2f}%"),
-            class_="bar",
-        ),
-        tag("td", f"{each.characters / tokens:.2f}", class_="number"),
-        tag("td", f"{short(each.characters)} characters", class_="number"),
+        tag("td", f"{_density(each):.2f}", class_="number"),
+        bar(("kept", _density(each) / most)),
+        tag("td", f"{each.characters / max(each.tokens, 1):.2f}", class_="number"),
+        tag("td", f"{each.tokens / each.words:.2f}" if each.words else "–", class_="number"),
+        tag("td", percent(each.byte_tokens, each.tokens) if each.byte_tokens is not None else "–", class_="number"),
+        tag("td", data_size(each.bytes), class_="number"),
     )
 
 
 def _segmentations(samples: Sequence[Pieces]) -> Html | None:
     if not samples:
         return None
-    return tag(
-        "figure",
-        tag("h3", "Sentences as the model cuts them"),
-        [_segmentation(each) for each in samples],
-        tag(
-            "figcaption",
-            "Each box is one token; ",
-            tag("code", SPACE),
-            " marks a space, as in the model's own pieces.",
-        ),
-    )
+    caption = ["Each box is one token; ", tag("code", SPACE), " marks a space, as in the model's own pieces."]
+    title = tag("h3", "Sentences as the model cuts them")
+    return tag("figure", title, [_segmentation(each) for each in samples], tag("figcaption", caption))
 
 
 def _segmentation(sample: Pieces) -> Html:

@@ -126,7 +126,7 @@ def _capped(pieces: Iterator[bytes], coded_bytes: int, limits: Limits) -> bytes:
                 total,
             )
         if total > MIB and total > limits.max_coding_ratio * coded_bytes:
-            ratio = total // max(coded_bytes, 1)
+            ratio = -(-total // max(coded_bytes, 1))
             raise CodingError(
                 Quarantine.DECODED_TOO_LARGE, "the body expands beyond the limit", "max_coding_ratio", ratio
             )

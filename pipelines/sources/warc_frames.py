@@ -55,15 +55,15 @@ class Container(Protocol):
 
 def frames(container: Container, start: int, end: int) -> Iterator[Frame | Broken]:
     """Yield the records whose first byte lies in [start, end), and one Broken for every lost span."""
-    yield from _walk(container, first_start(container, start, end), end)
+    yield from _walk(container, first_start(container, start), end)
 
 
-def first_start(container: Container, start: int, end: int) -> int:
+def first_start(container: Container, start: int) -> int:
     """Return where the range's first record starts: found from before `start`, so that a WARC file which is the
     payload of a record is not taken for records of its own."""
     if start == 0:
         return 0
-    before = container.find_start(max(0, start - min(LOOK_BACK_BYTES, end - start)))
+    before = container.find_start(max(0, start - LOOK_BACK_BYTES))
     walk = _walk(container, before, start)
     while True:
         try:

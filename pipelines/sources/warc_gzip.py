@@ -73,7 +73,7 @@ class Inflater:
             skipped += len(self._step(min(length - skipped, MIB)))
             if self._inflated > MIB + self.limits.max_coding_ratio * (self.fed - self.start):
                 detail = f"gzip member expands more than {self.limits.max_coding_ratio} times"
-                raise DamagedSpan(Quarantine.DECODED_TOO_LARGE, detail, self.start, self.fed)
+                raise DamagedSpan(Quarantine.DECODED_TOO_LARGE, detail, self.start, self.start + 1)
         return skipped
 
     def finish(self) -> int:
@@ -127,9 +127,9 @@ class GzipContainer:
                 if record is None:
                     return reached
                 offset, length = position + record.stream_pos, record.content_length
+                if source.frame_start_position() != record.stream_pos:
+                    return reached
                 if held:
-                    if offset <= reached:
-                        return reached
                     yield held
                     reached, held = offset, None
                 if offset != reached or offset >= end or length > self.largest:

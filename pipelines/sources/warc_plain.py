@@ -37,8 +37,6 @@ class PlainContainer:
     def is_start(self, position: int) -> bool:
         if bytes(self.window.at(position, 5)) != b"WARC/":
             return False
-        if position and bytes(self.window.at(position - 1, 1)) != b"\n":
-            return False
         head = self._head(position)
         if head is None or head[2] + head[1] > self.size:
             return False

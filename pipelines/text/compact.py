@@ -12,7 +12,7 @@ from manifests.keys import digest_of, key_range
 from manifests.limits import Limits
 from manifests.runs import Run, gather, partitions_for, write_run
 from manifests.store import Store
-from pipelines.phases import Launcher, Phase, Task
+from pipelines.launcher import Launcher, Phase, Task
 from pipelines.text.stage import KINDS, ORDER
 from pipelines.text.staged import Staged
 

@@ -6,27 +6,19 @@ smallest id of the component) is stored. The forest of all clustered ids must fi
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import apache_beam as beam
 import numpy as np
-import pyarrow as pa
+from apache_beam.pvalue import PBegin, PCollection
 from apache_beam.transforms.util import Reshuffle
 
-from filters.clusters import Forest, id_column, id_words
-from manifests.keys import canonical_json, digest_of, keys_of
-from manifests.records import ID, KEY
+from filters.clusters import Forest, id_words
+from manifests.keys import canonical_json
 from manifests.runs import Run, gather, put_same, write_run
 from manifests.store import open_store
-from pipelines.phases import Launcher
-
-LABELLED = pa.schema([("key", KEY), ("id", ID), ("label", ID)])
-
-
-def labelled(forest: Forest) -> pa.Table:
-    """Return a forest as rows (id, label of its component)."""
-    ids, labels = (id_column(words) for words in forest.labels())
-    return pa.table({"key": pa.array(keys_of(ids), KEY), "id": ids, "label": labels}, schema=LABELLED)
+from pipelines.text.labels import LABELLED, labelled
 
 
 class UnionForests(beam.CombineFn):
@@ -70,20 +62,20 @@ class WriteLabels(beam.DoFn):
         yield f"{self.stem}.json"
 
 
-def label_clusters(launcher: Launcher, job: str, key: str, forests: Sequence[Run]) -> list[Run]:
-    """Return the runs of labels, made by one pipeline unless they stand already; one forest is its own answer."""
-    if len(forests) == 1:
-        return list(forests)
-    stem = f"{job}/components/{digest_of([key, [run.as_json() for run in forests]])[:32]}"
-    uri = launcher.store_uri
-    if launcher.store.size(f"{stem}.json") is None:
-        launcher.run_pipeline(
-            lambda pipeline: (
-                pipeline
-                | "Forests" >> beam.Create([json.dumps(run.as_json()) for run in forests])
-                | "Spread" >> Reshuffle()
-                | "Union" >> beam.CombineGlobally(UnionForests(uri))
-                | "Labels" >> beam.ParDo(WriteLabels(uri, stem)).with_output_types(str)
-            )
+@dataclass
+class LabelClusters(beam.PTransform[PBegin, "PCollection[str]"]):
+    """Stored forests (runs as JSON) -> the name of the marker of their labels."""
+
+    store_uri: str
+    forests: Sequence[str]
+    stem: str
+
+    def expand(self, begin: PBegin) -> "PCollection[str]":
+        labels: PCollection[str] = (
+            begin
+            | "Forests" >> beam.Create(list(self.forests))
+            | "Spread" >> Reshuffle()
+            | "Union" >> beam.CombineGlobally(UnionForests(self.store_uri))
+            | "Labels" >> beam.ParDo(WriteLabels(self.store_uri, self.stem)).with_output_types(str)
         )
-    return [Run(**json.loads(launcher.store.read(f"{stem}.json"))["run"])]
+        return labels

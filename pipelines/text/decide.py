@@ -21,7 +21,7 @@ from manifests.records import ID, KEY, RANGE
 from manifests.runs import Run, gather, sort_table, write_run
 from manifests.store import Store
 from pipelines.text import judges
-from pipelines.text.components import LABELLED, labelled
+from pipelines.text.labels import LABELLED, labelled
 from pipelines.text.stage import ORDER
 from pipelines.text.staged import Staged
 

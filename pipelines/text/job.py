@@ -18,12 +18,12 @@ from manifests.limits import Limits
 from manifests.manifest import Manifest, commit, newest_version
 from manifests.runs import Run, partitions_for
 from manifests.store import open_input
-from pipelines.phases import Launcher, Phase, Task
+from pipelines.launcher import Launcher, Phase, Task
 from pipelines.recipe import Recipe
 from pipelines.sources import Unit, plan_units
 from pipelines.text import judges
 from pipelines.text.compact import compact
-from pipelines.text.components import label_clusters
+from pipelines.text.labels import label_clusters
 from pipelines.text.staged import Staged
 from pipelines.text.statistics import merge_statistics
 
@@ -148,7 +148,7 @@ class TextJob:
         return self._write(name, decided, merged, shards)
 
     def _shard_count(self, text_bytes: int) -> int:
-        """Return the recipe's number of shards; auto is half of shard_bytes of text a shard, so that one fits memory."""
+        """Return the recipe's number of shards; auto gives each half of shard_bytes of text, so that it fits memory."""
         chosen = self.recipe.text.shards
         return partitions_for(text_bytes, self.limits.shard_bytes // 2) if chosen == "auto" else int(chosen)
 

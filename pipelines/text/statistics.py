@@ -29,12 +29,12 @@ def shard_statistics(
 
 
 def _languages(documents: pa.Table, verdict: np.ndarray) -> dict[str, dict[str, int]]:
-    lengths = pc.utf8_length(documents["text"]).to_numpy()
+    lengths = pc.binary_length(documents["text"]).to_numpy()
     out: dict[str, Counter[str]] = {}
     for language, what, size in zip(documents["language"].to_pylist(), verdict.tolist(), lengths.tolist(), strict=True):
         counts = out.setdefault(language, Counter())
         counts[what] += 1
-        counts[f"{what}_characters"] += size
+        counts[f"{what}_bytes"] += size
     return {language: dict(sorted(counts.items())) for language, counts in sorted(out.items())}
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pipelines.phases import Launcher
+    from pipelines.launcher import Launcher
 
 Subparsers = Any  # argparse's own type is private
 
@@ -76,6 +76,6 @@ def overrides(arguments: argparse.Namespace) -> Mapping[str, Any]:
 
 
 def launcher(arguments: argparse.Namespace) -> "Launcher":
-    from pipelines.phases import Launcher
+    from pipelines.launcher import Launcher
 
     return Launcher(arguments.out, arguments.beam_options, arguments.workers, arguments.quiet)

@@ -18,7 +18,7 @@ def add_parser(subparsers: Subparsers) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     from manifests.manifest import load_manifest, newest_version
-    from pipelines.phases import Launcher
+    from pipelines.launcher import Launcher
     from pipelines.run import write_report
 
     launcher = Launcher(arguments.out)
@@ -28,5 +28,5 @@ def run(arguments: argparse.Namespace) -> int:
             f"{arguments.out} holds no snapshot of a text job; run `corpusmill text` or `corpusmill run` first"
         )
     manifests = {job: load_manifest(launcher.store, job, version) for job, version in versions.items() if version}
-    print(f"{arguments.out}/{write_report(launcher, manifests)}")
+    print(f"{arguments.out}/{write_report(launcher, manifests, again=True)}")
     return 0

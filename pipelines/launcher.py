@@ -1,0 +1,94 @@
+"""The launcher: which tasks of a phase are not done, and a pipeline for these alone.
+
+Beam is imported when there is something to run, so a job that is all done says so at once.
+"""
+
+import json
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from manifests.keys import canonical_json, digest_of
+from manifests.runs import put_same
+from manifests.store import Store, open_store
+from pipelines.progress import Progress
+
+Marker = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Task:
+    """A piece of work, named by the object that says it is done; `arguments` are JSON."""
+
+    marker: str
+    arguments: dict[str, Any]
+
+
+class Worker(Protocol):
+    """What a phase does: made once in each worker thread, closed at its end."""
+
+    def run(self, arguments: dict[str, Any]) -> Marker: ...
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A named list of tasks and the importable `module:class` that does one; the class takes (store, config)."""
+
+    name: str
+    tasks: Sequence[Task]
+    worker: str
+    config: dict[str, Any]
+
+
+@dataclass
+class Launcher:
+    """Runs phases on a runner: FnApiRunner with all cores unless Beam's own options name another."""
+
+    store_uri: str
+    beam_options: Sequence[str] = ()
+    workers: int = 1
+    quiet: bool = False
+
+    def __post_init__(self) -> None:
+        self.store: Store = open_store(self.store_uri)
+
+    def run(self, job: str, phase: Phase) -> list[Marker]:
+        """Do the tasks that are not done and return the markers of all, in task order."""
+        if any(self.store.size(task.marker) is None for task in phase.tasks):
+            task_list = self._store_tasks(job, phase)
+            with Progress(phase.name, self.store, [task.marker for task in phase.tasks], self.quiet):
+                self._run_tasks(phase, task_list)
+        return [json.loads(self.store.read(task.marker)) for task in phase.tasks]
+
+    def run_pipeline(self, build: Callable[[Any], Any]) -> None:
+        """Build and run one Beam pipeline; raises when it did not end in DONE."""
+        _import_beam_quietly()
+        from pipelines.phases import run_pipeline
+
+        run_pipeline(build, self.beam_options, self.workers)
+
+    def _run_tasks(self, phase: Phase, task_list: str) -> None:
+        _import_beam_quietly()
+        from pipelines.phases import RunTasks
+
+        tasks = RunTasks(self.store_uri, task_list, phase.worker, phase.config)
+        self.run_pipeline(lambda pipeline: pipeline | phase.name >> tasks)
+
+    def _store_tasks(self, job: str, phase: Phase) -> str:
+        tasks = [[task.marker, task.arguments] for task in phase.tasks]
+        name = f"{job}/plans/{phase.name}-{digest_of(tasks)[:16]}.json"
+        put_same(self.store, name, canonical_json(tasks))
+        return name
+
+
+def _import_beam_quietly() -> None:
+    """Import Beam without its warning about clients that nobody asked for."""
+    logging.disable(logging.WARNING)
+    try:
+        import apache_beam  # noqa: F401
+    finally:
+        logging.disable(logging.NOTSET)
+    logging.getLogger("apache_beam").setLevel(logging.ERROR)

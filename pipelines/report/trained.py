@@ -1,0 +1,73 @@
+"""From a tokenizer's manifest and its model file to what the report shows of it."""
+
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from manifests.manifest import Manifest
+from manifests.store import Store
+from pipelines.report.data import Compression, Pieces, Sample, TokenizerData
+
+SENTENCES = 8
+SENTENCE_CHARACTERS = 160
+SPACE = "▁"
+NAMES = {"CJK": "Han", "FULLWIDTH": "full-width"}
+KINDS_SHOWN = 12
+
+
+def tokenizer_data(store: Store, trained: Manifest, samples: Iterable[Sample]) -> TokenizerData:
+    """Return the model's facts, its compression as the job measured it, and how it cuts sentences of `samples`."""
+    import sentencepiece
+
+    model = next(shard for shard in trained["shards"] if shard["kind"] == "model")
+    processor: Any = sentencepiece.SentencePieceProcessor(model_proto=store.read(model["name"]))
+    evaluation = trained["statistics"]["evaluation"]
+    ids = range(processor.get_piece_size())
+    texts = [processor.id_to_piece(i) for i in ids if not processor.is_byte(i) and not processor.is_control(i)]
+    byte_pieces = sum(processor.is_byte(i) for i in ids)
+    return TokenizerData(
+        algorithm="bpe",
+        vocabulary=len(ids),
+        digest=model["sha256"],
+        distinct_words=sum(shard["records"] for shard in trained["shards"] if shard["kind"] == "counts"),
+        used_pieces=evaluation.get("used_pieces"),
+        pieces_by_kind=pieces_by_kind(texts) | {"byte": byte_pieces, "special": len(ids) - len(texts) - byte_pieces},
+        compression=tuple(_compression(code, counts) for code, counts in sorted(evaluation["languages"].items())),
+        samples=tuple(
+            Pieces(code, sentence, tuple(processor.encode(sentence, out_type=str)))
+            for code, sentence in first_sentences(samples).items()
+        ),
+    )
+
+
+def _compression(code: str, counts: dict[str, int]) -> Compression:
+    return Compression(
+        code, counts["bytes"], counts["characters"], counts["tokens"], counts.get("words"), counts.get("byte_tokens")
+    )
+
+
+def first_sentences(samples: Iterable[Sample]) -> dict[str, str]:
+    """Return the first long line of the first sample of each language, at most SENTENCES."""
+    found: dict[str, str] = {}
+    for sample in samples:
+        lines = [line.strip() for line in sample.text.split("\n") if len(line.strip()) >= 20]
+        if lines and len(found) < SENTENCES:
+            found.setdefault(sample.language, lines[0][:SENTENCE_CHARACTERS])
+    return found
+
+
+def pieces_by_kind(pieces: Sequence[str]) -> dict[str, int]:
+    """Count pieces by the script of their first letter; the rarest scripts together."""
+    counts = Counter(_kind(piece) for piece in pieces)
+    ranked = counts.most_common()
+    shown, rest = ranked[:KINDS_SHOWN], sum(count for _, count in ranked[KINDS_SHOWN:])
+    return dict(shown) | ({"other scripts": rest} if rest else {})
+
+
+def _kind(piece: str) -> str:
+    letter = next((character for character in piece if character.isalpha()), None)
+    if letter is None:
+        return "white space" if not piece.strip(f"{SPACE} \n\t") else "digits and signs"
+    first = unicodedata.name(letter, "unnamed").split()[0].removesuffix("-")
+    return NAMES.get(first, first.capitalize())

@@ -1,0 +1,38 @@
+"""Labels of clustered records: the stored form of a forest, and the one forest that all partitions' forests make."""
+
+import json
+from collections.abc import Sequence
+
+import pyarrow as pa
+
+from filters.clusters import Forest, id_column
+from manifests.keys import digest_of, keys_of
+from manifests.records import ID, KEY
+from manifests.runs import Run
+from pipelines.launcher import Launcher
+
+LABELLED = pa.schema([("key", KEY), ("id", ID), ("label", ID)])
+
+
+def labelled(forest: Forest) -> pa.Table:
+    """Return a forest as rows (id, label of its component)."""
+    ids, labels = (id_column(words) for words in forest.labels())
+    return pa.table({"key": pa.array(keys_of(ids), KEY), "id": ids, "label": labels}, schema=LABELLED)
+
+
+def label_clusters(launcher: Launcher, job: str, key: str, forests: Sequence[Run]) -> list[Run]:
+    """Return the runs of labels, made by one pipeline unless they stand already; one forest is its own answer."""
+    if len(forests) == 1:
+        return list(forests)
+    described = [run.as_json() for run in forests]
+    stem = f"{job}/components/{digest_of([key, described])[:32]}"
+    if launcher.store.size(f"{stem}.json") is None:
+        launcher.run_pipeline(lambda pipeline: _labels(pipeline, launcher.store_uri, described, stem))
+    return [Run(**json.loads(launcher.store.read(f"{stem}.json"))["run"])]
+
+
+def _labels(pipeline: object, store_uri: str, forests: Sequence[dict[str, object]], stem: str) -> object:
+    from pipelines.text.components import LabelClusters
+
+    named = "components" >> LabelClusters(store_uri, [json.dumps(forest) for forest in forests], stem)
+    return pipeline | named
