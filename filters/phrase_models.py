@@ -20,7 +20,7 @@ import numpy as np
 
 from filters.code_points import CODE_POINTS, code_points
 from filters.native import decode_utf8, kernel
-from filters.word_breaks import Spans
+from filters.word_breaks import CJK_RUN, SPACED, Spans
 
 MODELS = ("ja_word", "zh-hans", "zh-hant", "th")
 JAPANESE, SIMPLIFIED, TRADITIONAL, THAI = range(4)
@@ -33,7 +33,6 @@ _BMP, _HIDDEN = 0x10000, 0xFFFF
 _FORBIDDEN = 1 << 24  # more than any sum of weights
 _MARKS = r"[\p{WB=Extend}\p{WB=Format}\p{WB=ZWJ}]"
 _KANA, _HAN, _ONLY_SIMPLIFIED, _ONLY_TRADITIONAL = 1, 2, 4, 8
-_SPACED, _CJK_RUN = 0, 1
 _OWNER, _PREFIX = 0, 4
 
 
@@ -157,7 +156,7 @@ def _charset(name: str) -> set[int]:
 
 def cut_runs(data: Any, spans: Spans) -> tuple[Any, Any, Any]:
     """Return the words once every run is cut: starts int32[n], ends int32[n], doc_offsets int64[len + 1]."""
-    run_bytes = int(np.sum((spans.ends - spans.starts)[spans.kinds != _SPACED]))
+    run_bytes = int(np.sum((spans.ends - spans.starts)[spans.kinds != SPACED]))
     capacity = len(spans.starts) + run_bytes // 3 + 1  # a character of a run has three bytes or more
     starts, ends = np.empty(capacity, np.int32), np.empty(capacity, np.int32)
     doc_offsets = np.zeros_like(spans.doc_offsets)
@@ -180,12 +179,12 @@ def _cut_all(data: Any, spans: Spans, models: PhraseModels, flags: Any, words: t
     for document in range(len(spans.doc_offsets) - 1):
         model_of_document = -1
         for span in range(spans.doc_offsets[document], spans.doc_offsets[document + 1]):
-            if spans.kinds[span] == _SPACED:
+            if spans.kinds[span] == SPACED:
                 starts[n], ends[n] = spans.starts[span], spans.ends[span]
                 n += 1
                 continue
             model = THAI
-            if spans.kinds[span] == _CJK_RUN:
+            if spans.kinds[span] == CJK_RUN:
                 if model_of_document < 0:
                     model_of_document = _model_of(data, spans, span, spans.doc_offsets[document + 1], flags)
                 model = model_of_document
@@ -199,7 +198,7 @@ def _model_of(data: Any, spans: Spans, first: int, last: int, flags: Any) -> int
     """Return the model for the Chinese or Japanese of a document, whose runs are among spans first to last."""
     kana, han, simplified, traditional = 0, 0, 0, 0
     for span in range(first, last):
-        if spans.kinds[span] != _CJK_RUN:
+        if spans.kinds[span] != CJK_RUN:
             continue
         i, stop = spans.starts[span], spans.ends[span]
         while i < stop:

@@ -1,7 +1,8 @@
 """Real multilingual input from what Debian's archive serves: manuals in 40 locales, written as WARC files.
 
-`apt-get download` fetches and checks the packages, `dpkg -x` unpacks them into the cache; nothing is installed and no
-root is needed. A folder of the cache is complete as soon as it exists: it is made beside, then renamed, under a lock.
+`apt-get download` fetches and checks the packages, `dpkg -x` unpacks them into the cache; nothing is
+installed and no root is needed. A folder of the cache is complete as soon as it exists: it is made beside,
+then renamed, under a lock.
 """
 
 import fcntl
@@ -83,7 +84,10 @@ def _run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 def _download(name: str, folder: Path) -> Path:
-    """Return the .deb of `name` in `folder`; where the package lists are empty, fetch lists of our own first."""
+    """Return the .deb of `name` in `folder`.
+
+    Where the package lists are empty, fetch lists of our own first.
+    """
     if not (shutil.which("apt-get") and shutil.which("dpkg")):
         raise InputUnavailable(
             f"the demo's input is built from Debian packages and there is no apt-get and dpkg here to fetch {name!r}: "
@@ -136,15 +140,20 @@ def fetch_package(name: str, say: Say = lambda _: None) -> Package:
 
 
 def page_paths(package: Package) -> list[str]:
-    """Return the page files of a package, relative to its page folder, sorted; links count as what they show."""
+    """Return the page files of a package, relative to its page folder, sorted.
+
+    Links count as what they show.
+    """
     folder = package.page_folder
     found = (p for p in folder.rglob("*.html") if p.is_file())
     return sorted(p.relative_to(folder).as_posix() for p in found)
 
 
 def locale_of(path: str) -> str:
-    """Return the locale folder that a page lies in, "" for a page above them. Not a language label: many pages of
-    a translated manual are English."""
+    """Return the locale folder that a page lies in, "" for a page above them.
+
+    Not a language label: many pages of a translated manual are English.
+    """
     return path.partition("/")[0] if "/" in path else ""
 
 
@@ -154,7 +163,10 @@ def media_type_of(payload: bytes) -> str:
 
 
 def in_small(path: str) -> bool:
-    """Return whether the small input has the page; decided by its file name, so translations stay together."""
+    """Return whether the small input has the page.
+
+    Decided by its file name, so translations stay together.
+    """
     name = path.rpartition("/")[2].encode()
     return int.from_bytes(hashlib.sha256(name).digest()[:4], "big") % SMALL_SHARE == 0
 
@@ -178,7 +190,10 @@ def packed(sizes: Iterable[tuple[str, int]], file_bytes: int) -> list[list[str]]
 
 
 def page_of(package: Package, path: str) -> Page:
-    """Return the page at `path` as its web server would send it; the host is reserved (RFC 2606), not real."""
+    """Return the page at `path` as its web server would send it.
+
+    The host is reserved (RFC 2606), not real.
+    """
     payload = (package.page_folder / path).read_bytes()
     return Page(f"https://{package.name}.example/{quote(path)}", payload, media_type_of(payload))
 
@@ -195,14 +210,15 @@ def _write_package(package: Package, folder: Path, full: bool) -> dict[str, int]
     written = {}
     for index, paths in enumerate(packed(sizes, FULL_FILE_BYTES if full else SMALL_FILE_BYTES)):
         target = folder / f"{package.name}-{index:03d}.warc.gz"
-        written[target.name] = write_warc(
-            target, FETCHED_AT, info, (page_of(package, path) for path in paths)
-        )
+        written[target.name] = write_warc(target, FETCHED_AT, info, (page_of(package, path) for path in paths))
     return written
 
 
 def build_warcs(folder: Path, packages: Iterable[Package], full: bool) -> dict[str, int]:
-    """Write the demo's WARC files into `folder`, give the response records of each; same packages, same bytes."""
+    """Write the demo's WARC files into `folder`, give the response records of each.
+
+    Same packages, same bytes.
+    """
     written: dict[str, int] = {}
     for package in packages:
         written |= _write_package(package, folder, full)
@@ -212,8 +228,8 @@ def build_warcs(folder: Path, packages: Iterable[Package], full: bool) -> dict[s
 def demo_input(full: bool = True, say: Say = lambda _: None) -> Path:
     """Return the folder of the demo's WARC files, making it when the cache has none.
 
-    full: 9,141 pages of bookworm's packages in about 25 files; else about 300 pages in at least 8 files, the same page
-    names in every locale, so that duplicates and near-duplicates meet.
+    full: 9,141 pages of bookworm's packages in about 25 files; else about 300 pages in at least 8 files, the
+    same page names in every locale, so that duplicates and near-duplicates meet.
     """
     packages = [fetch_package(name, say) for name in PAGE_FOLDERS]
     identity = json.dumps([DEMO_VERSION, full, [p.sha256 for p in packages]])

@@ -137,7 +137,7 @@ def jaccard(a: str, b: str) -> float:
 
 
 def funnel_of(read: int, samples: list[Sample], merged: set[str]) -> Funnel:
-    dropped = Counter(each.reasons[0] for each in samples if each.reasons)
+    dropped = dict(Counter(each.reasons[0] for each in samples if each.reasons))
     broken = {"undecodable_text": 3, "parse_timeout": 1} if read > 1000 else {}
     without = read - len(samples)
     kept = len(samples) - sum(dropped.values()) - len(merged)
@@ -160,7 +160,7 @@ def sources_of(pages, samples, merged) -> dict[str, Funnel]:
     for name in names:
         own = [each for each in samples if each.source == name]
         count = sum(path.startswith(f"{name}/") for path, _ in pages)
-        dropped = Counter(each.reasons[0] for each in own if each.reasons)
+        dropped = dict(Counter(each.reasons[0] for each in own if each.reasons))
         gone = sum(each.uri in merged for each in own)
         ways = ({"no_text": count - len(own)}, {}, {}, dropped, {"near_duplicate": gone})
         parts[name] = Funnel(count, len(own) - sum(dropped.values()) - gone, *ways)

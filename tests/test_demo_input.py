@@ -71,7 +71,10 @@ def test_media_type_of(payload: bytes, expected: str):
     assert media_type_of(payload) == expected
 
 
-@given(st.lists(st.tuples(st.sampled_from(["de/a", "de/b", "en/a", "index", "fr/a"]), st.integers(0, 50))), st.integers(1, 100))
+@given(
+    st.lists(st.tuples(st.sampled_from(["de/a", "de/b", "en/a", "index", "fr/a"]), st.integers(0, 50))),
+    st.integers(1, 100),
+)
 def test_packing_keeps_order_and_never_overfills_a_file_with_two_locales(sizes: list[tuple[str, int]], most: int):
     files = packed(sizes, most)
     assert [path for paths in files for path in paths] == [path for path, _ in sizes]
@@ -92,7 +95,9 @@ def test_without_apt_get_the_error_says_what_to_give(tmp_path: Path, monkeypatch
 
 def test_a_package_that_does_not_exist_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("CORPUSMILL_CACHE", str(tmp_path))
-    monkeypatch.setattr(demo_input, "_run", lambda command, _: subprocess.CompletedProcess(command, 100, "", "E: no such package"))
+    monkeypatch.setattr(
+        demo_input, "_run", lambda command, _: subprocess.CompletedProcess(command, 100, "", "E: no such package")
+    )
     with pytest.raises(InputUnavailable, match=r"(?s)E: no such package.*INPUT=folder-or-warc"):
         fetch_package("no-such-manual")
     assert [path.name for path in (tmp_path / "input").iterdir()] == [".no-such-manual.lock"]

@@ -63,7 +63,7 @@ def spans_with_gaps(text, words):
         at = text.index(word, at)
         places.append((at, at + len(word)))
         at += len(word)
-    after = [start for start, _ in places[1:]] + [None]
+    after = [*(start for start, _ in places[1:]), None][: len(places)]
     return [(word, end != start) for word, (_, end), start in zip(words, places, after, strict=True)]
 
 

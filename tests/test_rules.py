@@ -31,7 +31,7 @@ def row(rule, numerator):
     return pa.RecordBatch.from_pydict(columns)
 
 
-@pytest.mark.parametrize(("rule", "language", "side", "bound"), bounds_of_sets())
+@pytest.mark.parametrize(("rule", "language", "side", "bound"), [*bounds_of_sets()])
 def test_a_value_at_the_bound_is_kept_and_the_next_integer_is_not(rule, language, side, bound):
     exact = round(bound * PER) if rule.per else round(bound)
     assert exact == (bound * PER if rule.per else bound) or abs(exact - bound * PER) < 1e-9

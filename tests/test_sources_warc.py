@@ -1,4 +1,7 @@
-"""WARC: every record is given on, skipped or quarantined, whatever the units, and whatever happened to the file."""
+"""WARC.
+
+Every record is given on, skipped or quarantined, whatever the units, and whatever happened to the file.
+"""
 
 import gzip
 import hashlib
@@ -77,7 +80,9 @@ def test_real_files_hold_what_warcio_reads(demo_warcs: list[Path]):
         outcome = read_bytes(path.name, path.read_bytes())
         ours = [(row["uri"], row["payload"], f"{row['fetched_at']:%Y-%m-%dT%H:%M:%SZ}") for row in outcome.rows]
         assert ours == list(of_warcio(path))
-        assert [hashlib.sha256(row["payload"]).digest() for row in outcome.rows] == [row["digest"] for row in outcome.rows]
+        assert [hashlib.sha256(row["payload"]).digest() for row in outcome.rows] == [
+            row["digest"] for row in outcome.rows
+        ]
         assert outcome.skipped == {"warc_record_type": 1} and not outcome.quarantined and not outcome.lost_bytes
 
 
@@ -130,7 +135,10 @@ def test_every_cut_between_two_units_around_a_record_start_gives_the_same_record
     data = b"".join(stored(kind))
     for start, _ in spans(stored(kind))[1:4]:
         for at in (start - 1, start, start + 1, start + 5):
-            units = [Unit(0, "in", f"a.warc{kind}", "warc", 0, at), Unit(1, "in", f"a.warc{kind}", "warc", at, len(data))]
+            units = [
+                Unit(0, "in", f"a.warc{kind}", "warc", 0, at),
+                Unit(1, "in", f"a.warc{kind}", "warc", at, len(data)),
+            ]
             outcome = Outcome()
             for unit in units:
                 for chunk in read_unit(MemoryStore({unit.uri: data}), unit, 0, LIMITS):
@@ -149,7 +157,9 @@ def test_reading_again_from_a_cursor_gives_exactly_what_follows(kind: str, rows:
     unit = Unit(0, "in", "a.warc", "warc", 0, len(data))
     chunks = list(read_unit(store, unit, 0, limits))
     assert all(chunk.batch.num_rows <= rows for chunk in chunks)
-    assert all(chunk.batch.num_rows == 1 or sum(map(len, chunk.batch["payload"].to_pylist())) <= size for chunk in chunks)
+    assert all(
+        chunk.batch.num_rows == 1 or sum(map(len, chunk.batch["payload"].to_pylist())) <= size for chunk in chunks
+    )
     for i, chunk in enumerate(chunks):
         again = list(read_unit(store, unit, chunk.cursor, limits))
         assert again == chunks[i + 1 :]
@@ -169,7 +179,9 @@ def test_a_page_about_the_format_is_not_read_as_records():
     pages = [Page(f"https://a.example/{i}", b"<pre>\r\n" + example_record * 20) for i in range(5)]
     data = b"".join(response_record(page, DATE) for page in pages)
     for unit_bytes in (500, 1000, len(data)):
-        assert content(read_bytes("a.warc", data, unit_bytes=unit_bytes)) == [(page.uri, page.payload) for page in pages]
+        assert content(read_bytes("a.warc", data, unit_bytes=unit_bytes)) == [
+            (page.uri, page.payload) for page in pages
+        ]
 
 
 @pytest.mark.parametrize("unit_bytes", [2000, 1 << 28])
@@ -194,7 +206,9 @@ def untouched(parts: tuple[bytes, ...], touched: set[int]) -> list[tuple[str, by
     return [page for i, page in enumerate(written(), 1) if i not in touched and i < len(parts)]
 
 
-@given(flips=st.lists(st.tuples(st.floats(0, 0.999999), st.integers(0, 7)), min_size=1, max_size=4), units=st.booleans())
+@given(
+    flips=st.lists(st.tuples(st.floats(0, 0.999999), st.integers(0, 7)), min_size=1, max_size=4), units=st.booleans()
+)
 @few
 def test_flipped_bits_cost_only_the_gzip_members_they_hit_and_these_are_counted(
     flips: list[tuple[float, int]], units: bool
@@ -208,7 +222,9 @@ def test_flipped_bits_cost_only_the_gzip_members_they_hit_and_these_are_counted(
         touched |= {i for i, (start, end) in enumerate(spans(parts)) if start <= position < end}
     outcome = read_bytes("a.warc.gz", bytes(data), unit_bytes=len(data) // 7 if units else len(data))
     found = content(outcome)
-    assert [page for page in written() if page in found] == found, "nothing altered, nothing twice, nothing out of order"
+    assert [page for page in written() if page in found] == found, (
+        "nothing altered, nothing twice, nothing out of order"
+    )
     assert [page for page in untouched(parts, touched) if page not in found] == []
     lost_parts = [i for i in range(1, len(parts)) if written()[i - 1] not in found]
     info_lost = outcome.skipped["warc_record_type"] == 0
@@ -255,7 +271,9 @@ def test_a_hole_or_garbage_in_the_middle_costs_only_what_it_touches(
         assert outcome.lost_bytes == len(data) - kept
 
 
-@given(flips=st.lists(st.tuples(st.floats(0, 0.999999), st.integers(0, 7)), min_size=1, max_size=4), units=st.booleans())
+@given(
+    flips=st.lists(st.tuples(st.floats(0, 0.999999), st.integers(0, 7)), min_size=1, max_size=4), units=st.booleans()
+)
 @few
 def test_flipped_bits_in_a_plain_file_cost_only_the_records_they_hit(flips: list[tuple[float, int]], units: bool):
     parts = stored("")
@@ -330,7 +348,9 @@ def read_record(data: bytes, **options: object) -> Outcome:
 @pytest.mark.parametrize(
     ("data", "skipped"),
     [
-        pytest.param(record("request", b"GET / HTTP/1.1\r\n\r\n", "application/http"), "warc_record_type", id="request"),
+        pytest.param(
+            record("request", b"GET / HTTP/1.1\r\n\r\n", "application/http"), "warc_record_type", id="request"
+        ),
         pytest.param(record("metadata", b"a: b", "application/warc-fields"), "warc_record_type", id="metadata"),
         pytest.param(record("revisit", b"", "application/http"), "warc_record_type", id="revisit"),
         pytest.param(http(b"<p>", status="404 Not Found"), "http_status", id="an error page"),
@@ -347,12 +367,14 @@ def test_what_is_no_record_of_this_job_is_counted_by_kind(data: bytes, skipped: 
     ("headers", "media_type", "charset"),
     [
         pytest.param(("Content-Type: text/html",), "text/html", None, id="no charset"),
-        pytest.param(("content-type:TEXT/HTML;Charset=\"EUC-JP\"; x=y",), "text/html", "EUC-JP", id="quoted, odd case"),
+        pytest.param(('content-type:TEXT/HTML;Charset="EUC-JP"; x=y',), "text/html", "EUC-JP", id="quoted, odd case"),
         pytest.param(("Content-Type: text/html", "Content-Type: image/png"), "text/html", None, id="the first counts"),
-        pytest.param(("Content-Type: text/html;",  " charset=utf-8"), "text/html", "utf-8", id="a folded line"),
+        pytest.param(("Content-Type: text/html;", " charset=utf-8"), "text/html", "utf-8", id="a folded line"),
         pytest.param(("Content-Type: html",), None, None, id="no media type at all is null"),
         pytest.param(("Server: x",), None, None, id="undeclared is null"),
-        pytest.param(("Content-Type: application/xhtml+xml; charset=utf-8",), "application/xhtml+xml", "utf-8", id="XHTML"),
+        pytest.param(
+            ("Content-Type: application/xhtml+xml; charset=utf-8",), "application/xhtml+xml", "utf-8", id="XHTML"
+        ),
     ],
 )
 def test_type_and_charset_are_those_that_the_server_declared(headers: tuple[str, ...], media_type: str, charset: str):
@@ -394,7 +416,9 @@ def test_a_uri_in_angle_brackets_is_the_uri():
 def test_dates(date: str, micros: int | None):
     (row,) = read_record(http(b"<p>").replace(DATE.encode(), date.encode())).rows
     at = row["fetched_at"]
-    assert (None if at is None else (at.year, at.month, at.microsecond)) == (None if micros is None else (2026, 1, micros))
+    assert (None if at is None else (at.year, at.month, at.microsecond)) == (
+        None if micros is None else (2026, 1, micros)
+    )
 
 
 BODY = "<p>Die Größe der Wörter</p>".encode() * 50
@@ -439,14 +463,26 @@ def test_codings_are_undone(body: bytes, headers: tuple[str, ...]):
         pytest.param(http(CODED["gzip"][:-20], "Content-Encoding: gzip"), "damaged_coding", id="gzip that ends early"),
         pytest.param(http(CODED["br"][:-20], "Content-Encoding: br"), "damaged_coding", id="br that ends early"),
         pytest.param(http(b"\x00\x01\x02" * 9, "Content-Encoding: br"), "damaged_coding", id="br that is none"),
-        pytest.param(http(CODED["gzip"][:30] + b"x" * 99, "Content-Encoding: gzip"), "damaged_coding", id="broken gzip"),
-        pytest.param(http(chunked(BODY)[:-30], "Transfer-Encoding: chunked"), "truncated_record", id="chunks that end early"),
-        pytest.param(http(b"5\r\nhello\r\nxyz\r\n", "Transfer-Encoding: chunked"), "damaged_coding", id="a chunk of no size"),
-        pytest.param(http(b"<p>", "Content-Length: 99"), "truncated_record", id="a body shorter than its Content-Length"),
+        pytest.param(
+            http(CODED["gzip"][:30] + b"x" * 99, "Content-Encoding: gzip"), "damaged_coding", id="broken gzip"
+        ),
+        pytest.param(
+            http(chunked(BODY)[:-30], "Transfer-Encoding: chunked"), "truncated_record", id="chunks that end early"
+        ),
+        pytest.param(
+            http(b"5\r\nhello\r\nxyz\r\n", "Transfer-Encoding: chunked"), "damaged_coding", id="a chunk of no size"
+        ),
+        pytest.param(
+            http(b"<p>", "Content-Length: 99"), "truncated_record", id="a body shorter than its Content-Length"
+        ),
         pytest.param(http(b"<p>", warc="WARC-Truncated: length\r\n"), "truncated_record", id="cut by the crawler"),
         pytest.param(http(b"<p>", warc="WARC-Segment-Number: 1\r\n"), "truncated_record", id="a segment"),
         pytest.param(record("response", b"no HTTP", "application/http"), "malformed_record", id="no HTTP in it"),
-        pytest.param(record("response", b"HTTP/1.1 200 OK\r\nA: b", "application/http"), "malformed_record", id="a head without an end"),
+        pytest.param(
+            record("response", b"HTTP/1.1 200 OK\r\nA: b", "application/http"),
+            "malformed_record",
+            id="a head without an end",
+        ),
         pytest.param(http(b"<p>", uri=""), "malformed_record", id="no URI"),
         pytest.param(http(b"<p>", uri="https://a.example/" + "x" * 5000), "malformed_record", id="a URI of 5 KB"),
         pytest.param(http(NOISE), "record_too_large", id="17 MiB"),

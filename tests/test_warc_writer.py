@@ -1,4 +1,7 @@
-"""The WARC writer: what it writes is read by others, with every digest right, and depends on nothing but its input."""
+"""The WARC writer.
+
+What it writes is read by others, with every digest right, and depends on nothing but its input.
+"""
 
 import gzip
 import io
@@ -57,11 +60,15 @@ def test_a_member_holds_one_record_and_no_time():
 def test_record_ids_are_uuids_of_version_8_that_differ_with_every_part():
     ids = {record_id("a", "b"), record_id("a", "c"), record_id("ab"), record_id("a", "b", "")}
     assert len(ids) == 4
-    assert all(re.fullmatch(r"<urn:uuid:[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}>", i) for i in ids)
+    assert all(
+        re.fullmatch(r"<urn:uuid:[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}>", i) for i in ids
+    )
 
 
 def test_http_headers_status_and_charset_are_sent_as_given():
-    page = Page("https://a.example/", b"\xff", "text/html; charset=latin-1", (("X-Robots-Tag", "noai"),), "404 Not Found")
+    page = Page(
+        "https://a.example/", b"\xff", "text/html; charset=latin-1", (("X-Robots-Tag", "noai"),), "404 Not Found"
+    )
     (record,) = ArchiveIterator(io.BytesIO(response_record(page, DATE)), check_digests="raise")
     assert record.http_headers.statusline == "404 Not Found"
     assert record.http_headers.get_header("Content-Type") == "text/html; charset=latin-1"

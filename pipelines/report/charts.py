@@ -123,8 +123,9 @@ def drawn_bins(data: Histogram) -> DrawnBins:
     used = [*np.flatnonzero((kept + dropped)[:n]).tolist(), *bins, *(min(b + 1, n - 1) for b in bins)] or [0]
     first, last = max(min(used) - 1, 0), max(used) + 1
     step = -(-(last - first) // MAX_BINS)
-    starts = np.arange(first, last, step)
-    edges = [data.edges[i] for i in (*starts.tolist(), min(starts[-1] + step, n))]
+    meet = bins[0] if bins else first  # a bound stays the edge of a bin where bins are drawn together
+    starts = np.array([i for i in range(first, min(last, n)) if i == first or (i - meet) % step == 0])
+    edges = [data.edges[i] for i in (*starts.tolist(), min(starts[-1] + step, last, n))]
     sums = [np.add.reduceat(counts[: min(last, n)], starts) for counts in (kept, dropped)]
     beyond = bool(kept[n] + dropped[n])
     if beyond:
@@ -162,10 +163,11 @@ def _value_axis(axes: Any, view: DrawnBins) -> None:
 
 
 def round_values(edges: Sequence[float]) -> list[float]:
-    """Return at most seven round values between the edges: even steps for even bins, decades for others."""
-    low, high = edges[0], edges[-1]
-    if np.ptp(np.diff(edges)) < 1e-9 * (high - low):
+    """Return at most eight round values between the edges: even steps for bins much alike, decades for others."""
+    low, high, widths = edges[0], edges[-1], np.diff(edges)
+    if widths.max() < 4 * widths.min():
         step = next(step for n in range(-4, 9) for step in (10.0**n, 2 * 10.0**n, 5 * 10.0**n) if step * 7 > high - low)
+        step = max(step, 1.0) if all(float(edge).is_integer() for edge in edges) else step
         first = int(np.ceil(low / step - 1e-9))
         return [round(i * step, 10) for i in range(first, int(high / step + 1e-9) + 1)]
     for leading in ("1235", "125", "1"):

@@ -11,6 +11,7 @@ from pipelines.report.samples import BLANK_LINES, card
 from pipelines.report.tags import Html, foreign, tag
 
 UNITS_SHOWN = 160  # words, or characters of scripts without spaces, in an example
+UNITS_COMPARED = 1200  # past the first difference; the comparison is quadratic at worst
 LEAD_IN = 25  # of them before the first difference
 _UNITS = re.compile(r"[぀-ヿ㐀-鿿฀-๿]|[^\W_぀-ヿ㐀-鿿฀-๿]+|\s+|.", re.S)
 
@@ -82,11 +83,15 @@ def _differences(a: str, b: str) -> tuple[list[str | Html], list[str | Html]]:
     left, right = (_UNITS.findall(BLANK_LINES.sub("\n", text)) for text in (a, b))
     same = next((i for i, (x, y) in enumerate(zip(left, right, strict=False)) if x != y), min(len(left), len(right)))
     start = max(same - LEAD_IN, 0)
-    left, right = left[start : start + UNITS_SHOWN], right[start : start + UNITS_SHOWN]
-    pieces: tuple[list[str | Html], list[str | Html]] = (["… "] if start else [], ["… "] if start else [])
+    left, right = left[start : start + UNITS_COMPARED], right[start : start + UNITS_COMPARED]
+    opening: list[str | Html] = ["… "] if start else []
+    kept, removed = [*opening], [*opening]
     for kind, i, j, k, m in difflib.SequenceMatcher(None, left, right, autojunk=False).get_opcodes():
-        for out, units in ((pieces[0], left[i:j]), (pieces[1], right[k:m])):
-            text = "".join(units)
-            if text:
-                out.append(text if kind == "equal" or not text.strip() else tag("mark", text))
-    return pieces
+        kept.extend(_marked(left[i : min(j, UNITS_SHOWN)], kind))
+        removed.extend(_marked(right[k : min(m, UNITS_SHOWN)], kind))
+    return kept, removed
+
+
+def _marked(units: Sequence[str], kind: str) -> list[str | Html]:
+    text = "".join(units)
+    return [text if kind == "equal" or not text.strip() else tag("mark", text)]

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from pipelines.report import tags
 from pipelines.report.data import Counts, Funnel, ReportData
 from pipelines.report.formats import data_size, percent, whole
 from pipelines.report.tables import count_cell, table
@@ -98,7 +99,7 @@ def _reasons(kind: str, counts: Counts, funnel: Funnel, start: int, length: int)
                     "tr",
                     tag(
                         "th",
-                        tag("code", name),
+                        tags.name(name),
                         tag("small", REASONS[name]) if name in REASONS else None,
                         scope="row",
                     ),

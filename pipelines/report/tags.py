@@ -4,7 +4,7 @@ import html
 import re
 from collections.abc import Iterable
 
-VOID = frozenset({"meta", "link", "br", "col"})
+VOID = frozenset({"meta", "br", "wbr"})
 # NUL and other controls have no place in HTML; they are shown as their pictures (U+2400 ...).
 _CONTROLS = {i: 0x2400 + i for i in range(32) if i not in (9, 10)} | {0x7F: 0x2421}
 _LANGUAGE = re.compile(r"[a-zA-Z]{2,3}(-[a-zA-Z0-9]{2,8})*")
@@ -42,6 +42,12 @@ def join(children: Child) -> Html:
     if isinstance(children, str | int | float):
         return escape(str(children))
     return Html("".join(join(child) for child in children))
+
+
+def name(dotted: str, **attributes: str) -> Html:
+    """Return a technical name, breakable after its / and _."""
+    parts = re.split(r"(?<=[/_])", dotted)
+    return tag("code", [[tag("wbr") if i else None, part] for i, part in enumerate(parts)], **attributes)
 
 
 def foreign(name: str, content: Child, language: str = "und", **attributes: str) -> Html:

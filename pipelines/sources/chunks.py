@@ -25,9 +25,7 @@ class ChunkBuilder:
     def would_overflow(self, found: Found, limits: Limits) -> bool:
         """Return whether `found` belongs into the next chunk; the first record of a chunk always fits."""
         rows = len(self.columns[0])
-        return rows > 0 and (
-            rows >= limits.batch_rows or self.payload_bytes + len(found.payload) > limits.batch_bytes
-        )
+        return rows > 0 and (rows >= limits.batch_rows or self.payload_bytes + len(found.payload) > limits.batch_bytes)
 
     def add(self, event: Event) -> None:
         """Take an event; its ordinal is the cursor."""
@@ -86,7 +84,8 @@ def quarantined(event: Broken, unit: Unit, ordinal: int) -> dict[str, Any]:
 def chunks(events: Iterable[Event], unit: Unit, cursor: int, limits: Limits) -> Iterator[RawChunk]:
     """Yield the chunks of `events`, the first of which has the ordinal `cursor`.
 
-    A chunk also ends after 16 x batch_rows events without a row, so that a cursor never stands still for long.
+    A chunk also ends after 16 x batch_rows events without a row, so that a cursor never stands still for
+    long.
     """
     builder = ChunkBuilder(unit, cursor)
     for event in events:

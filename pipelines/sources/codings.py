@@ -1,7 +1,8 @@
 """Transfer and content codings of HTTP bodies, undone under caps: a bomb costs its cap, not its size.
 
-RFC 9112 section 7.1 (chunked), RFC 9110 section 8.4 (gzip, deflate), RFC 7932 (br), RFC 8878 (zstd). Archives often
-keep a header whose coding the crawler has undone already; a body that can't be in the coding is taken as it stands.
+RFC 9112 section 7.1 (chunked), RFC 9110 section 8.4 (gzip, deflate), RFC 7932 (br), RFC 8878 (zstd). Archives
+often keep a header whose coding the crawler has undone already; a body that can't be in the coding is taken
+as it stands.
 """
 
 import io
@@ -23,9 +24,7 @@ _ZSTD_WINDOW = 128 * MIB
 class CodingError(ValueError):
     """A body that can't be decoded, with the reason of the closed list."""
 
-    def __init__(
-        self, reason: Quarantine, detail: str, limit: str | None = None, observed: int | None = None
-    ) -> None:
+    def __init__(self, reason: Quarantine, detail: str, limit: str | None = None, observed: int | None = None) -> None:
         super().__init__(detail)
         self.reason, self.detail, self.limit, self.observed = reason, detail, limit, observed
 
@@ -33,7 +32,8 @@ class CodingError(ValueError):
 def dechunk(body: bytes) -> bytes:
     """Return the content of a chunked body; a body that does not begin with a chunk is returned as it is.
 
-    Raises CodingError: damaged_coding for bytes that are no chunk, truncated_record where the last chunk is missing.
+    Raises CodingError: damaged_coding for bytes that are no chunk, truncated_record where the last chunk is
+    missing.
     """
     if not _CHUNK_SIZE.match(body):
         return body
@@ -68,7 +68,10 @@ def _inflate(body: bytes, wbits: int) -> Iterator[bytes]:
 
 
 def _inflate_deflate(body: bytes) -> Iterator[bytes]:
-    """Yield the content of `deflate`: zlib format as RFC 9110 says, or raw deflate as some servers send it."""
+    """Yield the content of `deflate`.
+
+    Zlib format as RFC 9110 says, or raw deflate as some servers send it.
+    """
     zlib_header = len(body) > 1 and body[0] & 0x0F == 8 and (body[0] << 8 | body[1]) % 31 == 0
     return _inflate(body, 15 if zlib_header else -15)
 
@@ -109,7 +112,10 @@ _DECODERS: dict[str, tuple[Callable[[bytes], Iterator[bytes]], bytes]] = {
 
 
 def codings_of(value: str) -> list[str]:
-    """Return the known codings of a Content-Encoding value in the order they were applied; others don't code."""
+    """Return the known codings of a Content-Encoding value in the order they were applied.
+
+    Others don't code.
+    """
     return [name for part in value.split(",") if (name := part.strip().lower()) in _DECODERS]
 
 

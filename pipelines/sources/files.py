@@ -1,4 +1,7 @@
-"""Folders of pages and texts: one file, one record, packed into lists so that a unit is worth its overhead."""
+"""Folders of pages and texts.
+
+One file, one record, packed into lists so that a unit is worth its overhead.
+"""
 
 from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
@@ -25,9 +28,7 @@ def media_type_of(name: str) -> str | None:
     return MEDIA_TYPE_OF.get(PurePosixPath(name).suffix.lower())
 
 
-def pack_files(
-    files: Iterable[tuple[str, int]], unit_bytes: int, unit_files: int
-) -> Iterator[tuple[list[str], int]]:
+def pack_files(files: Iterable[tuple[str, int]], unit_bytes: int, unit_files: int) -> Iterator[tuple[list[str], int]]:
     """Yield (names, bytes) of lists with at most `unit_files` files and `unit_bytes`, in the order given.
 
     A file larger than `unit_bytes` is a list of its own.

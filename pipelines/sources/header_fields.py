@@ -47,7 +47,10 @@ def first_of_each(fields: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 @lru_cache(maxsize=1024)
 def content_type(value: str | None) -> tuple[str | None, str | None]:
-    """Return (media type in lower case, charset as declared) of a Content-Type value; null for what is not there."""
+    """Return (media type in lower case, charset as declared) of a Content-Type value.
+
+    Null for what is not there.
+    """
     if not value:
         return None, None
     media_type = value.partition(";")[0].strip().lower()

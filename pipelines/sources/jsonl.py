@@ -1,7 +1,8 @@
 """JSON Lines, plain (split by byte range), gzip or zstd (one stream, one unit).
 
-A row without a name of its own goes by the byte offset of its line in the decoded file: a range can't count the lines
-before it, and the offset is the same however the file is cut or compressed. Blank lines are no rows.
+A row without a name of its own goes by the byte offset of its line in the decoded file: a range can't count
+the lines before it, and the offset is the same however the file is cut or compressed. Blank lines are no
+rows.
 """
 
 import hashlib
@@ -20,7 +21,10 @@ from pipelines.sources.units import Broken, Columns, Event, Unit
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line without its end; `data` is empty where `size` is beyond the limit, `whole` where a line end closed it."""
+    """A line without its end.
+
+    `data` is empty where `size` is beyond the limit, `whole` where a line end closed it.
+    """
 
     offset: int
     data: bytes
@@ -30,7 +34,10 @@ class Line:
 
 
 def read_line(file: BinaryIO, offset: int, largest: int) -> tuple[Line, int] | None:
-    """Return (line at the file's position, position behind it), None at the end; a longer line is not held."""
+    """Return (line at the file's position, position behind it), None at the end.
+
+    A longer line is not held.
+    """
     data = file.readline(largest + 1)
     if not data:
         return None
@@ -46,7 +53,10 @@ def read_line(file: BinaryIO, offset: int, largest: int) -> tuple[Line, int] | N
 
 
 def lines(file: BinaryIO, start: int, end: int | None, largest: int) -> Iterator[Line]:
-    """Yield the lines whose first byte lies in [start, end); `file` stands at 0 and is sought only if start > 0."""
+    """Yield the lines whose first byte lies in [start, end).
+
+    `file` stands at 0 and is sought only if start > 0.
+    """
     position = start
     if start:
         file.seek(start - 1)
@@ -95,9 +105,7 @@ def _line_events(line: Line, unit: Unit, limits: Limits, columns: Columns) -> It
     if line.digest is not None:
         most, detail = limits.max_record_bytes, "the line goes beyond the limit"
         reason = Quarantine.RECORD_TOO_LARGE
-        yield Broken(
-            reason, detail, line.offset, place, line.size, 0, "max_record_bytes", most, line.size, line.digest
-        )
+        yield Broken(reason, detail, line.offset, place, line.size, 0, "max_record_bytes", most, line.size, line.digest)
         return
     data = line.data.strip()
     if line.offset == 0:

@@ -1,4 +1,7 @@
-"""Parquet files: row groups as units, page checksums verified, the text column read and no other that isn't needed."""
+"""Parquet files.
+
+Row groups as units, page checksums verified, the text column read and no other that isn't needed.
+"""
 
 from collections.abc import Iterator
 from typing import Any
@@ -55,19 +58,15 @@ def parquet_events(store: Store, size: int, unit: Unit, limits: Limits, columns:
         yield from _group_events(file, group, unit, limits, columns)
 
 
-def _group_events(
-    file: pq.ParquetFile, group: int, unit: Unit, limits: Limits, columns: Columns
-) -> Iterator[Event]:
+def _group_events(file: pq.ParquetFile, group: int, unit: Unit, limits: Limits, columns: Columns) -> Iterator[Event]:
     wanted = [name for name in (columns.text, columns.url, columns.id) if name in file.schema_arrow.names]
     metadata = file.metadata
     first = sum(metadata.row_group(i).num_rows for i in range(group))
     stated = metadata.row_group(group)
     number = first
     try:
-        for batch in file.iter_batches(
-            limits.batch_rows, row_groups=[group], columns=wanted, use_threads=False
-        ):
-            for row in plain_rows(batch):
+        for batch in file.iter_batches(limits.batch_rows, row_groups=[group], columns=wanted, use_threads=False):
+            for row in plain_rows(batch, columns.text):
                 yield row_event(row, f"{unit.source}:{unit.uri}#{number}", -1, columns, limits)
                 number += 1
     except DAMAGED as error:
@@ -77,23 +76,31 @@ def _group_events(
         yield Broken(Quarantine.DAMAGED_CONTAINER, detail, size=lost, lost_bytes=lost)
 
 
-def plain_rows(batch: pa.RecordBatch) -> Iterator[dict[str, object]]:
-    """Yield the rows of a batch; strings as the bytes they are in the file, which may not be UTF-8."""
+def plain_rows(batch: pa.RecordBatch, text: str) -> Iterator[dict[str, object]]:
+    """Yield the rows of a batch; the text as the bytes in the file, which may not be UTF-8.
+
+    Bytes of a name that are no UTF-8 become lone surrogates, which no record may have.
+    """
     columns = {name: _as_bytes(batch.column(name)).to_pylist() for name in batch.schema.names}
+    for name in columns.keys() - {text}:
+        columns[name] = [_as_text(value) for value in columns[name]]
     for values in zip(*columns.values(), strict=True):
-        row = dict(zip(columns, values, strict=True))
-        yield row
+        yield dict(zip(columns, values, strict=True))
+
+
+def _as_text(value: object) -> object:
+    return value.decode(errors="surrogateescape") if isinstance(value, bytes) else value
 
 
 def _as_bytes(column: Any) -> Any:
     kind = column.type
     if pa.types.is_dictionary(kind):
         column, kind = column.dictionary_decode(), kind.value_type
-    return (
-        column.cast(pa.large_binary())
-        if pa.types.is_string(kind) or pa.types.is_large_string(kind)
-        else column
-    )
+    return column.cast(pa.large_binary()) if pa.types.is_string(kind) or pa.types.is_large_string(kind) else column
+
+
+def _is_text(kind: Any) -> bool:
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
 
 
 def _said(error: BaseException) -> str:

@@ -48,8 +48,8 @@ def plan_units(
     """Return the units of an input, rooted at `store`, in name order; `source` is the input's name.
 
     kind "auto": each object by its name; otherwise only the objects of that kind, or an input's single object
-    whatever it is called. Files that can't be split are one unit each. Nothing but Parquet's row group directories is
-    read.
+    whatever it is called. Files that can't be split are one unit each. Nothing but Parquet's row group
+    directories is read.
     """
     del limits  # a plan does not depend on them
     if unit_bytes < 1:
@@ -85,7 +85,10 @@ def _file_spans(kinds: list[tuple[str, int, Kind]], unit_bytes: int) -> Iterator
 
 
 def pack_sizes(sizes: list[int], most: int) -> Iterator[tuple[int, int]]:
-    """Yield ranges [start, end) of neighbours that hold at most `most` together, or one alone; (0, 0) for none."""
+    """Yield ranges [start, end) of neighbours that hold at most `most` together, or one alone.
+
+    (0, 0) for none.
+    """
     start, total = 0, 0
     for index, size in enumerate(sizes):
         if index > start and total + size > most:
@@ -103,14 +106,13 @@ def read_unit(
     media_types: frozenset[str] = MEDIA_TYPES,
     columns: Columns | None = None,
 ) -> Iterator[RawChunk]:
-    """Yield the unit's chunks from `cursor` on (0, or a chunk's cursor): the same events however they are cut.
+    """Yield the unit's chunks from `cursor` on (0, or a chunk's cursor): the same events however they are
+    cut.
 
-    Raises ObjectNotFound for an input that has gone since the plan was made, ValueError for Parquet without the text
-    column; what is broken inside a file is quarantined.
+    Raises ObjectNotFound for an input that has gone since the plan was made, ValueError for Parquet without
+    the text column; what is broken inside a file is quarantined.
     """
-    yield from chunks(
-        _events(store, unit, cursor, limits, media_types, columns or Columns()), unit, cursor, limits
-    )
+    yield from chunks(_events(store, unit, cursor, limits, media_types, columns or Columns()), unit, cursor, limits)
 
 
 def _events(

@@ -10,9 +10,7 @@ from pipelines.sources.units import Broken, Columns, Found
 TEXT_TYPE, TEXT_CHARSET = "text/plain", "utf-8"
 
 
-def row_event(
-    row: dict[str, Any], place: str, offset: int, columns: Columns, limits: Limits
-) -> Found | Broken:
+def row_event(row: dict[str, Any], place: str, offset: int, columns: Columns, limits: Limits) -> Found | Broken:
     """Return the record of a row that stands at `place` ("input-name:path#row").
 
     It goes by its `url`, else by "input-name:path#id", else by its place. Text is str or UTF-8 bytes.
@@ -35,9 +33,7 @@ def row_event(
     for limit, observed in (("max_record_bytes", len(payload)), ("max_uri_bytes", uri_bytes)):
         most = getattr(limits, limit)
         if observed > most:
-            reason = (
-                Quarantine.RECORD_TOO_LARGE if limit == "max_record_bytes" else Quarantine.MALFORMED_RECORD
-            )
+            reason = Quarantine.RECORD_TOO_LARGE if limit == "max_record_bytes" else Quarantine.MALFORMED_RECORD
             detail = f"beyond {limit}"
             return Broken(reason, detail, offset, place, len(payload), 0, limit, most, observed, digest)
     return Found(uri, payload, offset, TEXT_TYPE, TEXT_CHARSET)

@@ -61,15 +61,11 @@ class DecodedStream(io.RawIOBase):
         feed = self._tail or self.file.read(ZSTD_FEED_BYTES if self.zstd else GZIP_FEED_BYTES)
         if not feed:
             if self._inside:
-                self._fail(
-                    Quarantine.TRUNCATED_RECORD, "the file ends inside its compressed stream", self.size
-                )
+                self._fail(Quarantine.TRUNCATED_RECORD, "the file ends inside its compressed stream", self.size)
             return False
         self._fed += 0 if self._tail else len(feed)
         try:
-            piece = (
-                self._decoder.decompress(feed) if self.zstd else self._decoder.decompress(feed, PIECE_BYTES)
-            )
+            piece = self._decoder.decompress(feed) if self.zstd else self._decoder.decompress(feed, PIECE_BYTES)
         except (zlib.error, zstandard.ZstdError) as error:
             self._fail(Quarantine.DAMAGED_CONTAINER, f"the compressed stream is damaged: {error}", before)
             return False
@@ -85,11 +81,8 @@ class DecodedStream(io.RawIOBase):
     def _check_ratio(self, before: int) -> None:
         limits = self.limits
         if self._given > limits.max_record_bytes and self._given > limits.max_coding_ratio * self._fed:
-            self._ready = memoryview(b"")
             detail = "the compressed stream expands beyond the limit"
-            self._fail(
-                Quarantine.DECODED_TOO_LARGE, detail, before, "max_coding_ratio", self._given // self._fed
-            )
+            self._fail(Quarantine.DECODED_TOO_LARGE, detail, before, "max_coding_ratio", self._given // self._fed)
 
     def _fail(
         self,

@@ -1,7 +1,8 @@
 """Tar archives (ustar, GNU, pax; plain, gzip, zstd): members as streams, nothing is ever extracted.
 
-Python's own reader ends without an error at a damaged header. Here the archive goes on at the next header whose
-checksum is right, and the bytes between are lost and counted. Archives joined by `cat` are read to the end.
+Python's own reader ends without an error at a damaged header. Here the archive goes on at the next header
+whose checksum is right, and the bytes between are lost and counted. Archives joined by `cat` are read to the
+end.
 """
 
 import io
@@ -131,24 +132,29 @@ class TarReader:
             yield Broken(Quarantine.TRUNCATED_RECORD, detail, self.stream.position)
 
     def _search(self, lost: int) -> Broken:
-        """Go to the next block that is a header, return what was lost on the way."""
-        start = self.stream.position - lost
+        """Go to the next block that is a header, return what was lost on the way.
+
+        Zero blocks before the archive's end are its end marker and not lost.
+        """
+        start, zeros = self.stream.position - lost, 0
         while block := self.stream.read(BLOCK):
             if block[257:262] == b"ustar" and parse_header(block, 0):
-                self._found = block
+                self._found, zeros = block, 0
                 break
+            zeros = zeros + 1 if block == ZERO else 0
             lost += len(block)
-        self.cut = self.cut or not self._found
-        reason = Quarantine.DAMAGED_CONTAINER
-        return Broken(reason, "no tar header stands here", start, size=lost, lost_bytes=lost)
+        self.marked = zeros >= 2
+        self.cut = not (self._found or self.marked)
+        lost -= zeros * BLOCK if self.marked else 0
+        return Broken(Quarantine.DAMAGED_CONTAINER, "no tar header stands here", start, size=lost, lost_bytes=lost)
 
     def _extension(self, member: Member) -> dict[bytes, bytes]:
         """Return what a pax or long-name record says of the next member; a global one says nothing here."""
         if member.size > MAX_EXTENSION_BYTES:
-            self._skip(member.size)
+            self.stream.skip(member.size)
             return {}
         data = self.stream.read(member.size)
-        self._skip(-member.size % BLOCK)
+        self.stream.skip(-member.size % BLOCK)
         if member.kind == LONG_NAME:
             return {b"path": data.rstrip(b"\0")}
         return pax_fields(data) if member.kind == PAX else {}
@@ -160,24 +166,22 @@ class TarReader:
 
     def _member(self, member: Member, sparse: bool) -> Iterator[Event]:
         event = None if member.kind == FOLDER_TYPE else self._judged(member, sparse)
+        padding = -member.size % BLOCK
         if event is not None or member.kind == FOLDER_TYPE:
-            whole = self._skip(member.size + -member.size % BLOCK)
-            if whole and event is not None:
-                yield event
-            if whole:
-                return
-            data = b""
+            whole = self.stream.skip(member.size)
         else:
             data = self.stream.read(member.size)
-            self._skip(-member.size % BLOCK)
-        if len(data) < member.size:
+            whole = len(data) == member.size
+            name = member_name(member.name, self.limits.max_member_name_bytes) or ""
+            event = Found(self._uri(name), data, member.offset, media_type_of(name))
+        if not whole:
             self.cut = True
             lost = self.stream.position - member.offset
             detail = "the archive ends inside a member"
-            yield Broken(Quarantine.TRUNCATED_RECORD, detail, member.offset, size=lost, lost_bytes=lost)
-        else:
-            name = member_name(member.name, self.limits.max_member_name_bytes) or ""
-            yield Found(self._uri(name), data, member.offset, media_type_of(name))
+            event = Broken(Quarantine.TRUNCATED_RECORD, detail, member.offset, size=lost, lost_bytes=lost)
+        self.stream.skip(padding)
+        if event is not None:
+            yield event
 
     def _judged(self, member: Member, sparse: bool) -> Event | None:
         """Return the event of a member that is not read, None for one that is."""
@@ -186,9 +190,7 @@ class TarReader:
             detail = "a link or device" if name else "a name that can't be a file's below a folder"
             return Broken(Quarantine.UNSAFE_MEMBER_NAME, detail, member.offset, size=member.size)
         if member.kind not in FILE_TYPES or sparse:
-            detail = (
-                f"a member of kind {member.kind!r} is not read" if not sparse else "sparse files are not read"
-            )
+            detail = f"a member of kind {member.kind!r} is not read" if not sparse else "sparse files are not read"
             return Broken(Quarantine.MALFORMED_RECORD, detail, member.offset, self._uri(name), member.size)
         media_type = media_type_of(name)
         if media_type is None:
@@ -198,33 +200,25 @@ class TarReader:
         most, reason = self.limits.max_record_bytes, Quarantine.RECORD_TOO_LARGE
         if member.size > most:
             detail, uri = "the member goes beyond the limit", self._uri(name)
-            return Broken(
-                reason, detail, member.offset, uri, member.size, 0, "max_record_bytes", most, member.size
-            )
+            return Broken(reason, detail, member.offset, uri, member.size, 0, "max_record_bytes", most, member.size)
         return None
-
-    def _skip(self, length: int) -> bool:
-        whole = self.stream.skip(length)
-        self.cut = self.cut or not whole
-        return whole
 
     def _uri(self, name: str) -> str:
         return f"{self.unit.source}:{self.unit.uri}#{name}"
 
 
-def tar_events(
-    file: BinaryIO, size: int, unit: Unit, limits: Limits, media_types: frozenset[str]
-) -> Iterator[Event]:
-    """Yield one event for each member that is no folder, and one for every lost span; offsets are decoded bytes."""
+def tar_events(file: BinaryIO, size: int, unit: Unit, limits: Limits, media_types: frozenset[str]) -> Iterator[Event]:
+    """Yield one event for each member that is no folder, and one for every lost span.
+
+    Offsets are decoded bytes.
+    """
     name = unit.uri.lower()
     if not name.endswith((".gz", ".tgz", ".zst")):
         yield from TarReader(TarStream(file), unit, limits, media_types).events()
         return
     stream = DecodedStream(file, size, limits, zstd=name.endswith(".zst"))
     for event in TarReader(TarStream(io.BufferedReader(stream, MIB)), unit, limits, media_types).events():
-        if stream.failure is None or not (
-            isinstance(event, Broken) and event.reason == Quarantine.TRUNCATED_RECORD
-        ):
+        if stream.failure is None or not (isinstance(event, Broken) and event.reason == Quarantine.TRUNCATED_RECORD):
             yield event
     if stream.failure is not None:
         yield stream_broken(stream.failure, limits)

@@ -1,7 +1,7 @@
 """What sources speak in: units to plan with, events as they are read, chunks that leave with a cursor.
 
-A source yields one event for each record or lost span, always in the same order. Its number in that order is the
-event's ordinal, so a cursor is a count of events and the chunks of a unit can be cut anywhere.
+A source yields one event for each record or lost span, always in the same order. Its number in that order is
+the event's ordinal, so a cursor is a count of events and the chunks of a unit can be cut anywhere.
 """
 
 from collections import Counter
@@ -22,8 +22,8 @@ MEDIA_TYPES = frozenset({"text/html", "application/xhtml+xml", "text/plain", "te
 class Unit:
     """A part of an input that one worker reads alone.
 
-    [start, end) counts bytes of the file (warc, jsonl, tar), row groups of it (parquet), or the bytes of `members`
-    together (files). A record belongs to the unit in which its first byte lies.
+    [start, end) counts bytes of the file (warc, jsonl, tar), row groups of it (parquet), or the bytes of
+    `members` together (files). A record belongs to the unit in which its first byte lies.
     """
 
     index: int  # position in the plan
@@ -58,7 +58,10 @@ class Unit:
 
 @dataclass(frozen=True)
 class Columns:
-    """Names of the fields that JSONL and Parquet rows are read by; `url` wins over `id` as the record's name."""
+    """Names of the fields that JSONL and Parquet rows are read by.
+
+    `url` wins over `id` as the record's name.
+    """
 
     text: str = "text"
     url: str = "url"
@@ -80,7 +83,10 @@ class Found:
 
 @dataclass(slots=True)
 class Broken:
-    """A record or a span of bytes that can't be given on; `lost_bytes` of the container belong to no record."""
+    """A record or a span of bytes that can't be given on.
+
+    `lost_bytes` of the container belong to no record.
+    """
 
     reason: Quarantine
     detail: str  # at most 512 bytes, no input bytes
@@ -101,9 +107,9 @@ Event = Found | Broken | Skipped
 class RawChunk:
     """Some events of a unit, in order.
 
-    `batch` has the schema RAW, at most limits.batch_rows rows and limits.batch_bytes of payload (one record may be
-    larger, alone). Reading the unit again from `cursor` gives exactly what follows. `quarantined` has the fields of
-    QUARANTINED. rows + skipped + quarantined = events.
+    `batch` has the schema RAW, at most limits.batch_rows rows and limits.batch_bytes of payload (one record
+    may be larger, alone). Reading the unit again from `cursor` gives exactly what follows. `quarantined` has
+    the fields of QUARANTINED. rows + skipped + quarantined = events.
     """
 
     batch: pa.RecordBatch

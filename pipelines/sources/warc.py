@@ -1,4 +1,7 @@
-"""WARC and WET files: response, resource and conversion records as raw records, everything else accounted for."""
+"""WARC and WET files.
+
+Response, resource and conversion records as raw records, everything else accounted for.
+"""
 
 import re
 from collections.abc import Iterator
@@ -23,9 +26,7 @@ from pipelines.sources.window import Window
 
 READ_TYPES = frozenset({"response", "resource", "conversion"})
 # What the owner of a page says about its use; kept as "name: value" lines in the order they were sent.
-POLICY_HEADERS = frozenset(
-    {"x-robots-tag", "tdm-reservation", "tdm-policy", "content-usage", "content-signal"}
-)
+POLICY_HEADERS = frozenset({"x-robots-tag", "tdm-reservation", "tdm-policy", "content-usage", "content-signal"})
 _STATUS = re.compile(rb"HTTP/\d(?:\.\d)? +(\d{3})(?: |\r?\n|\Z)")
 
 
@@ -78,10 +79,11 @@ def refused(error: CodingError, limits: Limits, offset: int, uri: str | None, si
     )
 
 
-def _found(
-    frame: Frame, named: dict[str, str], limits: Limits, media_types: frozenset[str]
-) -> Found | Skipped:
-    """Return the payload with what its own headers say; raises CodingError with the reason of a quarantine."""
+def _found(frame: Frame, named: dict[str, str], limits: Limits, media_types: frozenset[str]) -> Found | Skipped:
+    """Return the payload with what its own headers say.
+
+    Raises CodingError with the reason of a quarantine.
+    """
     record_type, _ = content_type(named.get("content-type"))
     if record_type == "application/http":
         fields, body = _http_message(frame, limits)
@@ -127,13 +129,14 @@ def _check_whole(frame: Frame, named: dict[str, str], limits: Limits) -> None:
     if not uri:
         raise CodingError(Quarantine.MALFORMED_RECORD, "no WARC-Target-URI")
     if len(uri) > limits.max_uri_bytes or len(uri.encode()) > limits.max_uri_bytes:
-        raise CodingError(
-            Quarantine.MALFORMED_RECORD, "the URI is too long", "max_uri_bytes", len(uri.encode())
-        )
+        raise CodingError(Quarantine.MALFORMED_RECORD, "the URI is too long", "max_uri_bytes", len(uri.encode()))
 
 
 def _decoded(body: bytes, http: dict[str, str], limits: Limits) -> bytes:
-    """Return the body without its codings; raises CodingError, also for a body shorter than its Content-Length."""
+    """Return the body without its codings.
+
+    Raises CodingError, also for a body shorter than its Content-Length.
+    """
     chunked = "chunked" in http.get("transfer-encoding", "").lower()
     encoding = http.get("content-encoding", "")
     if chunked:
@@ -151,6 +154,9 @@ def _decoded(body: bytes, http: dict[str, str], limits: Limits) -> bytes:
 
 
 def policy_of(fields: Fields) -> str | None:
-    """Return the header lines in which an owner speaks about the use of a page, as "name: value" lines, or None."""
+    """Return the header lines in which an owner speaks about the use of a page, as "name.
+
+    Value" lines, or None.
+    """
     lines = [f"{name.lower()}: {value}" for name, value in fields if name.lower() in POLICY_HEADERS]
     return "\n".join(lines) or None

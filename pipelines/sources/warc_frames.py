@@ -1,9 +1,9 @@
 """Records of a WARC file between two byte positions, whatever happened to the file on its way.
 
-Both containers answer three questions: does a sound record start at this byte, where is the next that does, and what
-stands here. `frames` walks from one start to the next, and what lies between two walks is lost and counted. Of two
-neighbouring ranges the earlier answers for everything up to the first sound start at or behind its end, so that a
-file is read exactly once however it is cut.
+Both containers answer three questions: does a sound record start at this byte, where is the next that does,
+and what stands here. `frames` walks from one start to the next, and what lies between two walks is lost and
+counted. Of two neighbouring ranges the earlier answers for everything up to the first sound start at or
+behind its end, so that a file is read exactly once however it is cut.
 """
 
 from collections.abc import Generator, Iterator
@@ -19,7 +19,10 @@ LOOK_BACK_BYTES = 1 << 20
 
 @dataclass(slots=True)
 class Frame:
-    """A WARC record: `block` holds `length` bytes, or only its beginning where it is longer than the limit."""
+    """A WARC record.
+
+    `block` holds `length` bytes, or only its beginning where it is longer than the limit.
+    """
 
     offset: int  # of the record, or of the gzip member that holds it
     fields: Fields
@@ -59,8 +62,11 @@ def frames(container: Container, start: int, end: int) -> Iterator[Frame | Broke
 
 
 def first_start(container: Container, start: int) -> int:
-    """Return where the range's first record starts: found from before `start`, so that a WARC file which is the
-    payload of a record is not taken for records of its own."""
+    """Return where the range's first record starts.
+
+    Found from before `start`, so that a WARC file which is the payload of a record is not taken for records
+    of its own.
+    """
     if start == 0:
         return 0
     before = container.find_start(max(0, start - LOOK_BACK_BYTES))
@@ -89,7 +95,10 @@ def _walk(container: Container, position: int, end: int) -> Generator[Frame | Br
 
 
 def parse_head(data: bytes, start: int, max_bytes: int) -> tuple[Fields, int, int] | None:
-    """Return (fields, content length, position behind the head) of the WARC record at `start`, None if there is none."""
+    """Return (fields, content length, position behind the head) of the WARC record at `start`.
+
+    None if there is none.
+    """
     if not data.startswith(b"WARC/", start):
         return None
     stop = head_end(data, start, max_bytes)

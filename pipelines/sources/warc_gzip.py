@@ -1,9 +1,10 @@
 """WARC files compressed record by record (ISO 28500, annex D); members of many records are read as well.
 
-FastWARC reads as long as everything is in order: it inflates faster than zlib, and where the file is damaged it stops,
-skips or gives less without a word. So a record of FastWARC counts only if it is as long as it says, came out of one
-member, and the member behind it was reached, which means that its checksum was right. From the first record that
-does not, one member is inflated by zlib, with every doubt named, and FastWARC may go on behind it.
+FastWARC reads as long as everything is in order: it inflates faster than zlib, and where the file is damaged
+it stops, skips or gives less without a word. So a record of FastWARC counts only if it is as long as it says,
+came out of one member, and the member behind it was reached, which means that its checksum was right. From
+the first record that does not, one member is inflated by zlib, with every doubt named, and FastWARC may go on
+behind it.
 """
 
 import zlib
@@ -67,7 +68,10 @@ class Inflater:
         return b"".join(pieces)
 
     def skip(self, length: int) -> int:
-        """Forget `length` bytes, return how many there were before the member ended; DamagedSpan at a bomb."""
+        """Forget `length` bytes, return how many there were before the member ended.
+
+        DamagedSpan at a bomb.
+        """
         skipped = 0
         while skipped < length and not self.ended:
             skipped += len(self._step(min(length - skipped, MIB)))
@@ -115,7 +119,10 @@ class GzipContainer:
         return (yield from self._member(position))
 
     def _fast(self, position: int, end: int) -> Generator[Frame, None, int]:
-        """Yield what FastWARC reads beyond doubt; return where the first record starts that was not yielded."""
+        """Yield what FastWARC reads beyond doubt.
+
+        Return where the first record starts that was not yielded.
+        """
         source, most = GzipReader(Tail(self.window, position)), self.limits.max_header_bytes
         archive = ArchiveIterator(source, parse_http=False, stream_detect=False, max_header_len=most)
         records = iter(archive)
@@ -173,7 +180,10 @@ class MemberContent:
         self.data, self.at, self.taken = b"", 0, 0
 
     def fill(self) -> bool:
-        """Go to the next record's head, return whether there is anything; a small member is read whole at once."""
+        """Go to the next record's head, return whether there is anything.
+
+        A small member is read whole at once.
+        """
         self._skip_line_ends()
         while len(self.data) - self.at < self.max_header_bytes and not self.stream.ended:
             self._read_more()

@@ -1,4 +1,7 @@
-"""WARC files without compression. Nothing guards their bytes, so lengths are believed only if what follows agrees."""
+"""WARC files without compression.
+
+Nothing guards their bytes, so lengths are believed only if what follows agrees.
+"""
 
 from collections.abc import Generator
 
@@ -55,9 +58,7 @@ class PlainContainer:
     def records(self, position: int, end: int) -> Generator[Frame | Broken, None, int]:
         head = self._head(position)
         if head is None:
-            raise DamagedSpan(
-                Quarantine.DAMAGED_CONTAINER, "no WARC record stands here", position, position + 1
-            )
+            raise DamagedSpan(Quarantine.DAMAGED_CONTAINER, "no WARC record stands here", position, position + 1)
         fields, length, begin = head
         following = self._check(position, begin + length)
         largest = self.limits.max_record_bytes + self.limits.max_header_bytes
@@ -66,7 +67,10 @@ class PlainContainer:
         return following
 
     def _check(self, position: int, stop: int) -> int:
-        """Return where the record behind the one in [position, stop) starts; raise where `stop` can't be its end."""
+        """Return where the record behind the one in [position, stop) starts.
+
+        Raise where `stop` can't be its end.
+        """
         if stop > self.size:
             detail = f"the record declares {stop - self.size} bytes more than the file holds"
             raise DamagedSpan(Quarantine.TRUNCATED_RECORD, detail, position, position + 1)
@@ -75,9 +79,7 @@ class PlainContainer:
             return stop + line_ends
         inner = self._find_start(position + 1, stop)
         if inner < stop:
-            raise DamagedSpan(
-                Quarantine.TRUNCATED_RECORD, "another record starts inside this one", position, inner
-            )
+            raise DamagedSpan(Quarantine.TRUNCATED_RECORD, "another record starts inside this one", position, inner)
         if not line_ends:
             detail = "the record does not end where its Content-Length says"
             raise DamagedSpan(Quarantine.DAMAGED_CONTAINER, detail, position, position + 1)

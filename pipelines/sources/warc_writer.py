@@ -1,7 +1,7 @@
 """WARC/1.1 records whose bytes depend on nothing but what is given: no clock, no random record ids.
 
-ISO 28500:2017. A file is a sequence of records, each its own gzip member (annex D), so a reader can start at any of
-them. The order of the header fields, the level and the member header are fixed.
+ISO 28500:2017. A file is a sequence of records, each its own gzip member (annex D), so a reader can start at
+any of them. The order of the header fields, the level and the member header are fixed.
 """
 
 import base64

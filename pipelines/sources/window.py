@@ -6,7 +6,10 @@ BLOCK_BYTES = 1 << 20
 
 
 class Window:
-    """Bytes of `file` by absolute position; reads go forward in blocks, so a range request is made once a MiB."""
+    """Bytes of `file` by absolute position.
+
+    Reads go forward in blocks, so a range request is made once a MiB.
+    """
 
     def __init__(self, file: BinaryIO, size: int) -> None:
         self.file, self.size = file, size
@@ -29,7 +32,10 @@ class Window:
         return data
 
     def find(self, pattern: bytes, start: int, stop: int) -> int:
-        """Return the first position in [start, stop) where `pattern` begins, or `stop`; it may reach past `stop`."""
+        """Return the first position in [start, stop) where `pattern` begins, or `stop`.
+
+        It may reach past `stop`.
+        """
         while start < stop:
             view = self.at(start, BLOCK_BYTES)
             found = bytes(view).find(pattern)
