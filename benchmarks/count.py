@@ -68,7 +68,7 @@ def extracted(folder: Path, wanted: int) -> dict[str, Texts]:
         for open_group in open_groups:
             groups[open_group].append(text)
             sizes[open_group] += len(text.encode())
-    return {name: texts for name, texts in groups.items() if sizes[name] > wanted // 4}
+    return {name: texts for name, texts in groups.items() if sizes[name] > wanted // 8}
 
 
 def hash_of(path: Path) -> int:

@@ -13,10 +13,11 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from filters import c4, extract, fineweb, gopher, language, lines, minhash, segmentation, views
+from filters.models import MODELS
 from manifests.keys import keys_of, record_ids
 from manifests.limits import Limits
 from manifests.reasons import Refused, Skipped
-from manifests.records import ID, KEY, QUARANTINED
+from manifests.records import ID, KEY, QUARANTINED, RAW
 
 VERSION = 1
 
@@ -36,8 +37,9 @@ def versions() -> dict[str, Any]:
     return {
         "annotate": VERSION,
         "extract": extract.EXTRACTION_VERSION,
-        "segmentation": segmentation.SEGMENTATION_VERSION,
-        "language_model": language.MODEL_SHA256,
+        "segmentation": segmentation.segmentation_digest(),
+        "language": language.LANGUAGE_VERSION,
+        "language_model": MODELS[language.MODEL].sha256,
         "gopher": gopher.VERSION,
         "c4": c4.VERSION,
         "fineweb": fineweb.VERSION,
@@ -48,13 +50,27 @@ def versions() -> dict[str, Any]:
 def factory(
     config: Mapping[str, Any],
 ) -> Callable[[pa.RecordBatch, Callable[[int], None]], dict[str, pa.RecordBatch]]:
-    """Return the worker of a guarded child; `config` is `asdict(Settings)`."""
+    """Return the worker of a guarded child; `config` is `asdict(Settings)`.
+
+    It has worked once when it is returned: what is compiled or loaded then is on no record's clock.
+    """
     settings = Settings(**config)
 
     def work(raw: pa.RecordBatch, progress: Callable[[int], None]) -> dict[str, pa.RecordBatch]:
         return annotate(raw, settings, progress)
 
+    work(_specimen(), lambda row: None)
     return work
+
+
+def _specimen() -> pa.RecordBatch:
+    """Return a page and a text that bring into use all that is compiled or loaded at first use."""
+    text = "日本語の文です。\n中文文本。\n繁體中文。\nภาษาไทย\nខ្មែរ One line ends here, another {begins}."
+    page = f"<title/><meta name='robots'><p>{text}<table><tr><td>1</table><pre>x</pre><img src='y'>"
+    rows = [("warm:page", "application/xhtml+xml", page), ("warm:text", "text/markdown", f"# A\n\n{text}\n" * 9)]
+    return pa.RecordBatch.from_pylist(
+        [{"uri": uri, "media_type": kind, "digest": bytes(32), "payload": body.encode()} for uri, kind, body in rows], RAW
+    )
 
 
 def annotate(raw: pa.RecordBatch, settings: Settings, progress: Callable[[int], None]) -> dict[str, pa.RecordBatch]:

@@ -30,14 +30,14 @@ MAX_WORD_CHARS = 1000
 
 JAVASCRIPT, POLICY, LOREM_IPSUM, CURLY_BRACKET = 1, 2, 4, 8
 PHRASES: tuple[Phrase, ...] = (
-    ("javascript", "j", JAVASCRIPT),
-    ("terms of use", "m", POLICY),
-    ("privacy policy", "v", POLICY),
-    ("cookie policy", "k", POLICY),
-    ("uses cookies", "k", POLICY),
-    ("use of cookies", "k", POLICY),
-    ("use cookies", "k", POLICY),
-    ("lorem ipsum", "m", LOREM_IPSUM),
+    ("javascript", "ja", JAVASCRIPT),
+    ("terms of use", "ms", POLICY),
+    ("privacy policy", "va", POLICY),
+    ("cookie policy", "ki", POLICY),
+    ("uses cookies", "ki", POLICY),
+    ("use of cookies", "ki", POLICY),
+    ("use cookies", "ki", POLICY),
+    ("lorem ipsum", "m ", LOREM_IPSUM),
     ("{", "{", CURLY_BRACKET),
 )
 
@@ -89,7 +89,8 @@ def _line_reasons(
 ) -> npt.NDArray[np.uint8]:
     reasons = np.zeros(len(lines.starts), np.uint8)
     places = (lines.starts, lines.ends)
-    word_counts = np.searchsorted(words.starts, lines.ends) - np.searchsorted(words.starts, lines.starts)
+    word_counts = np.zeros(len(lines.starts), np.int32)
+    _count_words(words.starts, lines.ends, word_counts)
     reasons[(found & POLICY) != 0] = OF_POLICY
     reasons[(found & JAVASCRIPT) != 0] = OF_JAVASCRIPT
     reasons[word_counts < MIN_WORDS_IN_LINE] = FEW_WORDS
@@ -99,6 +100,16 @@ def _line_reasons(
     _mark_long_words(body, places, FLAGS, LONG_WORD, reasons)
     reasons[lines.starts == lines.ends] = BLANK
     return reasons
+
+
+@kernel
+def _count_words(word_starts: Any, line_ends: Any, out: Any) -> None:
+    word = 0
+    for line in range(len(line_ends)):
+        first = word
+        while word < len(word_starts) and word_starts[word] < line_ends[line]:
+            word += 1
+        out[line] = word - first
 
 
 @kernel

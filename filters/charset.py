@@ -26,6 +26,7 @@ _CODECS = {
     "windows-874": "cp874",
     "iso-8859-11": "cp874",
     "utf-16": "utf-16-le",
+    "iso-8859-1": "cp1252",
 }
 _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -69,7 +70,7 @@ def _of_ascii(payload: bytes, transport: str | None, is_markup: bool) -> Decoded
         encoding, origin = _declared(payload, transport, is_markup) or (None, "")
         if encoding == "iso2022_jp" or b"\x1b$" in payload:
             return _decoded(payload, "iso2022_jp", origin or "content")
-    return Decoded(payload, "utf-8", "content", payload.count(0), len(payload))
+    return Decoded(payload, "utf-8", "content", payload.count(0) if b"\0" in payload else 0, len(payload))
 
 
 def _choose(payload: bytes, transport: str | None, is_markup: bool) -> tuple[str, str]:
@@ -112,7 +113,7 @@ def codec_of(label: str) -> str | None:
     if not name:
         return None
     try:
-        return codecs.lookup(_CODECS.get(name.lower(), name)).name.replace("iso8859-1", "cp1252")
+        return codecs.lookup(_CODECS.get(name.lower(), name)).name
     except LookupError:
         return None
 
@@ -147,4 +148,4 @@ def _decoded(payload: bytes, encoding: str, origin: str) -> Decoded:
         utf8, replaced = text.encode("utf-8", "replace"), text.count("\ufffd") - was_there
     else:
         utf8, replaced = (payload if encoding == "utf-8" else text.encode("utf-8", "replace")), 0
-    return Decoded(utf8, encoding, origin, replaced + utf8.count(b"\0"), len(text))
+    return Decoded(utf8, encoding, origin, replaced + (utf8.count(0) if b"\0" in utf8 else 0), len(text))

@@ -207,8 +207,7 @@ def _sniff(payload: bytes) -> str | None:
 
 
 def _from_html(page: bytes, media_type: str, record: Record, limits: Limits) -> _Found:
-    page = html.neutralise(page)
-    scan = prescan.scan(page, limits.max_nesting_depth, limits.max_attributes, xml=media_type == XHTML)
+    page, scan = html.scan_page(page, limits, xml=media_type == XHTML)
     if scan.verdict == prescan.TOO_DEEP:
         _within(Quarantine.NESTING_TOO_DEEP, "max_nesting_depth", limits.max_nesting_depth, scan.observed)
     if scan.verdict == prescan.TOO_MANY_ATTRIBUTES:
@@ -273,4 +272,4 @@ def _batch(raw: pa.RecordBatch, rows: list[int], found: list[_Found]) -> pa.Reco
 def warm_up() -> None:
     """Compile what extraction needs, so that no record's clock pays for it."""
     page = b"<title/><meta name='robots'><p><table><tr><td><pre>x</pre><img src='y'></table>"
-    html.read_page(page, prescan.scan(page, 8, 8, xml=True), "warm:up")
+    html.read_page(*html.scan_page(page, Limits(), xml=True), "warm:up")

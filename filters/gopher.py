@@ -85,16 +85,27 @@ def _stop_word_hashes() -> Any:
 
 
 @kernel
+def _stop_word(word: int, stops: Any) -> int:
+    """Return the bit of a stop word's hash, 0 for another word."""
+    for k in range(len(stops)):
+        if word == stops[k]:
+            return 1 << k
+    return 0
+
+
+@kernel
 def _count_words(words: Any, letter: int, stops: Any, out: Any) -> None:
     doc_offsets, chars, flags, hashes = words
+    maybe = np.uint64(0)  # by the last six bits of a hash: it may be a stop word
+    for k in range(len(stops)):
+        maybe |= np.uint64(1) << (stops[k] & np.uint64(63))
     for doc in range(len(doc_offsets) - 1):
         length, alphabetic, found = 0, 0, 0
         for word in range(doc_offsets[doc], doc_offsets[doc + 1]):
             length += chars[word]
             alphabetic += (flags[word] & letter) != 0
-            for k in range(len(stops)):
-                if hashes[word] == stops[k]:
-                    found |= 1 << k
+            if maybe >> (hashes[word] & np.uint64(63)) & np.uint64(1):
+                found |= _stop_word(hashes[word], stops)
         out[_WORDS, doc] = doc_offsets[doc + 1] - doc_offsets[doc]
         out[_WORD_CHARS, doc], out[_ALPHABETIC, doc] = length, alphabetic
         while found:
@@ -113,14 +124,14 @@ def _is_ellipsis(body: Any, i: int) -> bool:
 @kernel
 def _count_marks(body: Any, offsets: Any, out: Any) -> None:
     for doc in range(len(offsets) - 1):
-        hashes, ellipses, free = 0, 0, offsets[doc] + 3
-        for i in range(offsets[doc], offsets[doc + 1]):
-            byte = body[i]
+        hashes, ellipses, i, free = 0, 0, offsets[doc], offsets[doc] + 3
+        for byte in body[offsets[doc] : offsets[doc + 1]]:
+            i += 1
             if byte == ord("#"):
                 hashes += 1
-            elif (byte == ord(".") or byte == 0xA6) and i + 1 >= free and _is_ellipsis(body, i + 1):
+            elif (byte == ord(".") or byte == 0xA6) and i >= free and _is_ellipsis(body, i):
                 ellipses += 1
-                free = i + 4
+                free = i + 3
         out[_HASHES, doc], out[_ELLIPSES, doc] = hashes, ellipses
 
 

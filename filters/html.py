@@ -17,7 +17,19 @@ from resiliparse.parse.html import HTMLTree
 
 from filters import markup, prescan
 from filters.parts import DocumentParts, ImageAddress, cut, order_parts
-from filters.prescan import AT, HAS_BASE, HAS_DETAILS, HAS_JSON_LD, HAS_POLICY, MORE
+from filters.prescan import (
+    AT,
+    HAS_BASE,
+    HAS_DETAILS,
+    HAS_FAQ,
+    HAS_HIGH_PLANES,
+    HAS_JSON_LD,
+    HAS_LICENSE,
+    HAS_POLICY,
+    HAS_REFERENCES,
+    MORE,
+)
+from manifests.limits import Limits
 
 # The main content is what counts, unless the extractor found next to none of the page: less than this many bytes of
 # it, and less than this share of the whole text. Then all visible text is taken.
@@ -49,11 +61,22 @@ class Page(NamedTuple):
     license: str | None  # address, as stated by rel="license"
 
 
-def neutralise(page: bytes) -> bytes:
-    """Return the page (UTF-8) without the characters, written out or by reference, that we mark places with."""
-    if page and np.frombuffer(page, np.uint8).max() >= 0xF3:
+def neutralise(page: bytes, holds: int) -> bytes:
+    """Return the page (UTF-8) without the characters, written out or by reference, that we mark places with.
+
+    `holds` is what `prescan.survey` says of the page.
+    """
+    if holds & HAS_HIGH_PLANES:
         page = _MARK.sub(b"\xef\xbf\xbd", page)
-    return _BIG_REFERENCE.sub(b"&#xfffd;", page) if b"&#" in page else page
+    return _BIG_REFERENCE.sub(b"&#xfffd;", page) if holds & HAS_REFERENCES else page
+
+
+def scan_page(page: bytes, limits: Limits, *, xml: bool = False) -> tuple[bytes, prescan.Scan]:
+    """Return the neutralised page and what stands in it; all hints of it together."""
+    holds = prescan.survey(page)
+    page = neutralise(page, holds)
+    scan = prescan.scan(page, limits.max_nesting_depth, limits.max_attributes, xml=xml)
+    return page, scan._replace(hints=scan.hints | holds)
 
 
 def read_page(page: bytes, scan: prescan.Scan, uri: str) -> Page:
@@ -73,8 +96,8 @@ def read_page(page: bytes, scan: prescan.Scan, uri: str) -> Page:
         parts=DocumentParts(
             order_parts(text, blocks, images[:, 0]), _addresses(page, places[images[:, 1]], base)
         ),
-        markup=[(kind, _MARK_CHARACTER.sub("", content)) for kind, content in _markup(page, tree, scan.hints)],
-        license=_license(tree, uri) if b'="license' in page else None,
+        markup=[(kind, _MARK_CHARACTER.sub("", content)) for kind, content in _markup(tree, scan.hints)],
+        license=_license(tree, uri) if scan.hints & HAS_LICENSE else None,
         policy=_policy(tree) if scan.hints & HAS_POLICY else [],
     )
 
@@ -150,9 +173,9 @@ def _base(tree: Any, uri: str) -> str:
     return resolve(uri, _MARK_CHARACTER.sub("", element.getattr("href"))) or uri
 
 
-def _markup(page: bytes, tree: Any, hints: int) -> list[tuple[str, str]]:
-    json_ld, details = hints & HAS_JSON_LD != 0, hints & HAS_DETAILS != 0
-    return markup.find_markup(tree, json_ld=json_ld, faq_page=b"FAQPage" in page, details=details)
+def _markup(tree: Any, hints: int) -> list[tuple[str, str]]:
+    json_ld, faq_page, details = (hints & bit != 0 for bit in (HAS_JSON_LD, HAS_FAQ, HAS_DETAILS))
+    return markup.find_markup(tree, json_ld=json_ld, faq_page=faq_page, details=details)
 
 
 def _license(tree: Any, uri: str) -> str | None:

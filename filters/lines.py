@@ -14,6 +14,7 @@ VERSION = 1
 
 _NEWLINE = 10
 _K = np.uint64(0x9FB21C651E98DF25)
+_ONES = np.uint64(0x0101010101010101)
 
 
 @dataclass(frozen=True)
@@ -40,8 +41,10 @@ class Lines:
 def split_lines(text: pa.StringArray) -> Lines:
     """Return the lines of every text; the separator is U+000A alone, white space is that of `str.strip()`."""
     body, offsets = string_buffers(text)
-    doc_offsets = np.zeros(len(text) + 1, np.int64)
-    count = _count_lines(body, offsets, doc_offsets)
+    first = int(offsets[0])
+    newlines = first + np.flatnonzero(body[first : int(offsets[-1])] == _NEWLINE)
+    doc_offsets = np.searchsorted(newlines, offsets) + np.arange(len(offsets))
+    count = int(doc_offsets[-1])
     lines = Lines(
         np.zeros(count, np.int32),
         np.zeros(count, np.int32),
@@ -50,19 +53,9 @@ def split_lines(text: pa.StringArray) -> Lines:
         np.zeros(count, np.uint64),
         np.zeros(count, np.uint8),
     )
-    _cut(body, offsets, FLAGS, lines.starts, lines.ends)
-    _measure(body, lines.starts, lines.ends, FLAGS, (lines.chars, lines.hashes, lines.terminal))
+    _cut(body, offsets, newlines, FLAGS, (lines.starts, lines.ends))
+    _measure(body, (lines.starts, lines.ends), FLAGS, (lines.chars, lines.hashes, lines.terminal))
     return lines
-
-
-@kernel
-def _count_lines(body: Any, offsets: Any, doc_offsets: Any) -> int:
-    for doc in range(len(offsets) - 1):
-        newlines = 0
-        for i in range(offsets[doc], offsets[doc + 1]):
-            newlines += body[i] == _NEWLINE
-        doc_offsets[doc + 1] = doc_offsets[doc] + newlines + 1
-    return int(doc_offsets[-1])
 
 
 @kernel
@@ -82,12 +75,12 @@ def _flags_at(body: Any, i: int, flags: Any) -> tuple[int, int]:
 
 @kernel
 def _strip(body: Any, start: int, end: int, flags: Any) -> tuple[int, int]:
-    while start < end:
+    while start < end and not ord("!") <= body[start] <= ord("~"):
         of, size = _flags_at(body, start, flags)
         if not of & SPACE:
             break
         start += size
-    while end > start:
+    while end > start and not ord("!") <= body[end - 1] <= ord("~"):
         last = _previous(body, end, start)
         if not _flags_at(body, last, flags)[0] & SPACE:
             break
@@ -96,40 +89,52 @@ def _strip(body: Any, start: int, end: int, flags: Any) -> tuple[int, int]:
 
 
 @kernel
-def _cut(body: Any, offsets: Any, flags: Any, starts: Any, ends: Any) -> None:
-    line = 0
+def _cut(body: Any, offsets: Any, newlines: Any, flags: Any, out: Any) -> None:
+    starts, ends = out
+    line, newline = 0, 0
     for doc in range(len(offsets) - 1):
-        start = offsets[doc]
-        for i in range(offsets[doc], offsets[doc + 1]):
-            if body[i] == _NEWLINE:
-                starts[line], ends[line] = _strip(body, start, i, flags)
-                line += 1
-                start = i + 1
-        starts[line], ends[line] = _strip(body, start, offsets[doc + 1], flags)
+        start, end = offsets[doc], offsets[doc + 1]
+        while newline < len(newlines) and newlines[newline] < end:
+            starts[line], ends[line] = _strip(body, start, newlines[newline], flags)
+            start = newlines[newline] + 1
+            line += 1
+            newline += 1
+        starts[line], ends[line] = _strip(body, start, end, flags)
         line += 1
 
 
 @kernel
 def _word_at(body: Any, i: int) -> int:
-    """Return the eight bytes from body[i] as a little-endian uint64."""
-    word = np.uint64(0)
-    for k in range(8):
-        word |= np.uint64(body[i + k]) << np.uint64(8 * k)
-    return word
+    """Return the eight bytes from body[i] as a little-endian uint64; written out, it is one load."""
+    return (
+        np.uint64(body[i])
+        | (np.uint64(body[i + 1]) << np.uint64(8))
+        | (np.uint64(body[i + 2]) << np.uint64(16))
+        | (np.uint64(body[i + 3]) << np.uint64(24))
+        | (np.uint64(body[i + 4]) << np.uint64(32))
+        | (np.uint64(body[i + 5]) << np.uint64(40))
+        | (np.uint64(body[i + 6]) << np.uint64(48))
+        | (np.uint64(body[i + 7]) << np.uint64(56))
+    )
 
 
 @kernel
-def _hash(body: Any, start: int, end: int) -> int:
+def _hash_and_length(body: Any, start: int, end: int) -> tuple[int, int]:
+    """Return the hash of the bytes and their number of code points: bytes less those of the form 10xxxxxx."""
     state = np.uint64(end - start) * _K
-    i = start
+    points, i = end - start, start
     while i + 8 <= end:
-        state = (state ^ _word_at(body, i)) * _K
+        word = _word_at(body, i)
+        following = (word >> np.uint64(7)) & ~(word >> np.uint64(6)) & _ONES
+        points -= np.int64((following * _ONES) >> np.uint64(56))
+        state = (state ^ word) * _K
         state ^= state >> np.uint64(29)
         i += 8
     rest = np.uint64(0)
     for k in range(i, end):
         rest = (rest << np.uint64(8)) | np.uint64(body[k])
-    return mix64((state ^ rest) * _K)
+        points -= (body[k] & 0xC0) == 0x80
+    return mix64((state ^ rest) * _K), points
 
 
 @kernel
@@ -145,7 +150,7 @@ def _citation_start(body: Any, start: int, end: int) -> int:
 
 @kernel
 def _ends_sentence(body: Any, start: int, end: int, flags: Any) -> bool:
-    while end > start:
+    while end > start and not ord("0") <= body[end - 1] <= ord("9") and not ord("a") <= body[end - 1] | 0x20 <= ord("z"):
         before = _citation_start(body, start, end)
         if before < end:
             end = before
@@ -161,13 +166,10 @@ def _ends_sentence(body: Any, start: int, end: int, flags: Any) -> bool:
 
 
 @kernel
-def _measure(body: Any, starts: Any, ends: Any, flags: Any, out: Any) -> None:
+def _measure(body: Any, lines: Any, flags: Any, out: Any) -> None:
+    starts, ends = lines
     chars, hashes, terminal = out
     for line in range(len(starts)):
         start, end = starts[line], ends[line]
-        points = 0
-        for i in range(start, end):
-            points += (body[i] & 0xC0) != 0x80
-        chars[line] = points
-        hashes[line] = _hash(body, start, end)
+        hashes[line], chars[line] = _hash_and_length(body, start, end)
         terminal[line] = _ends_sentence(body, start, end, flags)

@@ -64,10 +64,12 @@ def mix64(x: Any) -> Any:
 def string_buffers(text: pa.StringArray) -> tuple[Any, Any]:
     """Return (bytes: uint8[n], offsets: int32[len + 1]) of a string array without a copy.
 
-    Offsets are absolute in the byte array, also where the array is a slice; nulls have equal offsets by
-    Arrow's rule of well-formed arrays made by builders (a null that covers bytes is refused).
+    Offsets are absolute in the byte array, also where the array is a slice. A null is an empty text where it covers
+    no bytes, as in every array that a builder made.
     """
     _, offsets, data = text.buffers()
-    ends = np.frombuffer(offsets, dtype=np.int32)[text.offset : text.offset + len(text) + 1]
-    body = np.frombuffer(data, dtype=np.uint8) if data is not None and data.size else np.zeros(0, np.uint8)
+    ends = np.frombuffer(offsets, np.int32)[text.offset : text.offset + len(text) + 1]
+    body = np.frombuffer(data, np.uint8) if data is not None and data.size else np.zeros(0, np.uint8)
+    for array in (body, ends):
+        array.setflags(write=False)  # built arrays are writable, read ones are not: one type, one compilation
     return body, ends

@@ -121,8 +121,6 @@ def _join(out: Any, o: int, data: Any, i: int) -> tuple[int, int]:
         if i < len(data) and data[i] == 32 and (out[o - 1] == 32 or out[o - 1] == 10):
             return o, i + 1
         return o, i
-    while o > 0 and out[o - 1] == 32:
-        o -= 1
     has = 0
     while has < o and out[o - 1 - has] == 10:
         has += 1
@@ -170,12 +168,20 @@ def _cut(data: Any, places: Any) -> tuple[Any, int, Any, Any]:
     blocks, images = np.empty((room, 3), np.int64), np.empty((room, 2), np.int64)
     opened = np.empty((room, 2), np.int64)
     depth = block_count = image_count = 0
-    while i < n:
+    while True:
+        while i < n and data[i] < 0xF3:
+            out[o] = data[i]
+            i, o = i + 1, o + 1
+        if i >= n:
+            break
         place = _mark_at(data, i)
         if place < 0:
             out[o] = data[i]
             i, o = i + 1, o + 1
             continue
+        i += SENTINEL_BYTES
+        while o > 0 and out[o - 1] == 32 and i < n and data[i] == 10:
+            o -= 1  # no spaces at a line's end
         kind = places[place, 0] if place < room else -1
         if kind == IMAGE_HERE:
             images[image_count, 0], images[image_count, 1] = o, place
@@ -186,7 +192,7 @@ def _cut(data: Any, places: Any) -> tuple[Any, int, Any, Any]:
         elif kind == TABLE_ENDS or kind == CODE_ENDS:
             ends = TABLE if kind == TABLE_ENDS else CODE
             depth, block_count = _close(opened, depth, ends, o, blocks, block_count)
-        o, i = _join(out, o, data, i + SENTINEL_BYTES)
+        o, i = _join(out, o, data, i)
     while depth > 0:
         depth, block_count = _close(opened, depth, opened[depth - 1, 0], o, blocks, block_count)
     while o > 0 and _is_blank(out[o - 1]):
@@ -199,12 +205,13 @@ def _cut(data: Any, places: Any) -> tuple[Any, int, Any, Any]:
 @kernel
 def _cover(rows: Any, count: int, text: Any, start: int, end: int) -> tuple[int, int]:
     """Account for text [start, end); return (parts, offset from which the next part begins)."""
-    for i in range(start, end):
-        if not _is_blank(text[i]):
-            return _put(rows, count, TEXT, start, end, -1), end
-    if start < end and count > 0 and rows[count - 1, KIND] != IMAGE:
-        rows[count - 1, END] = end
-        return count, end
+    first = start
+    while first < end and _is_blank(text[first]):
+        first += 1
+    if count > 0 and rows[count - 1, KIND] != IMAGE:
+        rows[count - 1, END] = start = first
+    if first < end:
+        return _put(rows, count, TEXT, start, end, -1), end
     return count, start
 
 

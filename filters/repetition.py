@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from filters.lines import Lines
-from filters.native import kernel, mix64, string_buffers
+from filters.native import kernel, mix64
 from filters.segmentation import Segmentation
 
 _K = np.uint64(0xD1342543DE82EF95)
@@ -23,9 +24,8 @@ _SMALLEST_TABLE = 16
 
 def character_counts(text: pa.StringArray) -> npt.NDArray[np.int32]:
     """Return the code points of each text, shape (len(text),)."""
-    out = np.zeros(len(text), np.int32)
-    _count_characters(*string_buffers(text), out)
-    return out
+    counts: npt.NDArray[np.int32] = pc.utf8_length(text).to_numpy(zero_copy_only=False)
+    return counts
 
 
 def duplicate_lines(lines: Lines, kept: npt.NDArray[np.uint8] | None = None) -> npt.NDArray[np.int32]:
@@ -50,22 +50,15 @@ def duplicate_paragraphs(lines: Lines) -> npt.NDArray[np.int32]:
 def repeated_grams(words: Segmentation, top: tuple[int, ...], duplicate: tuple[int, ...]) -> npt.NDArray[np.int32]:
     """Return the characters of the top n-gram and of duplicate n-grams, shape (len(top) + len(duplicate), texts).
 
-    top and duplicate are n in rising order, all of `top` below all of `duplicate`.
+    top and duplicate together are 2, 3, 4 and so on, without a gap.
     """
     sizes = np.array((*top, *duplicate), np.int64)
+    if sizes.tolist() != list(range(2, 2 + len(sizes))):
+        raise ValueError(f"sizes of n-grams rise by one from 2, got {sizes.tolist()}")
     out = np.zeros((len(sizes), len(words.doc_offsets) - 1), np.int32)
     columns = (words.doc_offsets, words.starts, words.ends, words.chars, words.hashes)
     _repeated_grams(columns, sizes, len(top), out)
     return out
-
-
-@kernel
-def _count_characters(body: Any, offsets: Any, out: Any) -> None:
-    for doc in range(len(offsets) - 1):
-        points = 0
-        for i in range(offsets[doc], offsets[doc + 1]):
-            points += (body[i] & 0xC0) != 0x80
-        out[doc] = points
 
 
 @kernel
@@ -134,38 +127,44 @@ def _repeated_paragraphs(lines: Any, told: Any, out: Any) -> None:
 
 
 @kernel
-def _put_all(grams: Any, found: int, table: Any, slots: Any) -> None:
-    """Count equal n-grams: counts[slots[k]] tells how many of grams[:found] equal grams[k]."""
-    keys, counts, marks = table[0], table[1], table[2]
-    size = _table_size(found)
+def _keep_repeated(places: Any, grams: Any, slots: Any, found: int, table: Any) -> int:
+    """Keep the places whose n-gram occurs more than once, with its hash and its slot in the table; return how many."""
+    keys, counts, seen, free, covered = table
+    size = 2 * _table_size(found)
     counts[:size] = 0
-    mask = np.uint64(size - 1)
     for k in range(found):
         gram = grams[k]
-        slot = np.int64(gram & mask)
-        while counts[slot] and keys[slot] != gram:
+        slot = np.int64(gram & np.uint64(size - 1))
+        while (counts[slot] != 0) & (keys[slot] != gram):
             slot = (slot + 1) & (size - 1)
         keys[slot] = gram
         counts[slot] += 1
-        marks[slot] = 0
+        seen[slot], free[slot], covered[slot] = 0, 0, 0
         slots[k] = slot
+    kept = 0
+    for k in range(found):
+        slot = slots[k]
+        places[kept], grams[kept], slots[kept] = places[k], grams[k], slot
+        kept += counts[slot] > 1
+    return kept
+
+
+@kernel
+def _width(reach: Any, place: int, n: int) -> int:
+    """Return the characters of the n words from `place` and of the gaps between them."""
+    return int(reach[1, place + n - 1] - reach[0, place])
 
 
 @kernel
 def _top(places: Any, slots: Any, reach: Any, n: int, table: Any) -> int:
     """Return the characters of the n-gram with most occurrences, 0 if none occurs twice.
 
-    reach[k] are the characters of the words and gaps before word k; the gap after the last word of an n-gram
-    is not part of it and is marked by a negative sign of reach.
+    reach[0, k] are the characters of words and gaps before word k, reach[1, k] those up to its end.
     """
-    _, counts, seen, free, covered = table
+    _, _, seen, free, covered = table
     most, most_covered = 1, 0
     for k in range(len(places)):
         slot, place = slots[k], places[k]
-        if counts[slot] < 2:
-            continue
-        if seen[slot] == 0:
-            free[slot], covered[slot] = 0, 0
         if place >= free[slot]:
             seen[slot] += 1
             covered[slot] += _width(reach, place, n)
@@ -176,19 +175,13 @@ def _top(places: Any, slots: Any, reach: Any, n: int, table: Any) -> int:
 
 
 @kernel
-def _width(reach: Any, place: int, n: int) -> int:
-    """Return the characters of the n words from `place` and of the gaps between them."""
-    return int(reach[1, place + n - 1] - reach[0, place])
-
-
-@kernel
 def _duplicates(places: Any, slots: Any, reach: Any, n: int, table: Any) -> int:
     """Return the characters of n-grams that were read before, from the left, none twice."""
-    _, counts, seen, _, _ = table
+    seen = table[2]
     covered, free = 0, 0
     for k in range(len(places)):
         slot, place = slots[k], places[k]
-        if place < free or counts[slot] < 2:
+        if place < free:
             continue
         if seen[slot]:
             covered += _width(reach, place, n)
@@ -198,67 +191,79 @@ def _duplicates(places: Any, slots: Any, reach: Any, n: int, table: Any) -> int:
 
 
 @kernel
-def _grow(places: Any, grams: Any, slots: Any, counts: Any, hashes: Any, n: int) -> int:
-    """Keep the places whose (n+1)-gram may occur twice, with its hash; return how many."""
+def _grow(places: Any, grams: Any, hashes: Any, n: int) -> int:
+    """Keep the places whose (n+1)-gram may occur twice, with its hash; return how many.
+
+    `places` are all those whose n-gram occurs more than once.
+    """
     kept = 0
     for k in range(len(places) - 1):
-        place = places[k]
-        if counts[slots[k]] > 1 and places[k + 1] == place + 1 and counts[slots[k + 1]] > 1:
-            places[kept] = place
-            grams[kept] = grams[k] * _K + hashes[place + n]
-            kept += 1
+        place, follows = places[k], places[k + 1] == places[k] + 1
+        places[kept] = place
+        grams[kept] = grams[k] * _K + hashes[min(place + n, len(hashes) - 1)]
+        kept += follows
     return kept
 
 
 @kernel
-def _read_words(words: Any, doc: int, reach: Any, places: Any, grams: Any) -> int:
-    """Lay out the characters of a text's words and its single words as 1-grams; return how many."""
-    doc_offsets, starts, ends, chars, hashes = words
+def _read_words(words: Any, doc: int, reach: Any) -> None:
+    """Lay out the characters before and up to the end of each word of a text."""
+    doc_offsets, starts, ends, chars, _ = words
     first, last = doc_offsets[doc], doc_offsets[doc + 1]
-    before = 0
+    before, end = 0, starts[first] if last > first else 0
     for word in range(first, last):
-        k = word - first
-        reach[0, k], reach[1, k] = before, before + chars[word]
-        before += chars[word] + (word + 1 < last and starts[word + 1] > ends[word])
-        places[k], grams[k] = k, hashes[word]
-    return int(last - first)
+        before += starts[word] != end
+        reach[0, word - first] = before
+        before += chars[word]
+        reach[1, word - first] = before
+        end = ends[word]
+
+
+@kernel
+def _pairs(hashes: Any, tally: Any, places: Any, grams: Any) -> int:
+    """Keep the places of 2-grams that may occur twice, with their hashes; return how many.
+
+    Pairs are counted in a small table by their hash alone, so a few that occur once are kept too.
+    """
+    count = len(hashes) - 1
+    size = 2 * _table_size(count)
+    tally[:size] = 0
+    mask = np.uint64(size - 1)
+    for k in range(count):
+        gram = hashes[k] * _K + hashes[k + 1]
+        grams[k] = gram
+        slot = np.int64(gram & mask)
+        tally[slot] = min(tally[slot] + 1, 2)
+    kept = 0
+    for k in range(count):
+        gram = grams[k]
+        places[kept], grams[kept] = k, gram
+        kept += tally[np.int64(gram & mask)] > 1
+    return kept
 
 
 @kernel
 def _repeated_grams(words: Any, sizes: Any, tops: int, out: Any) -> None:
     doc_offsets, hashes = words[0], words[4]
     longest = _longest(doc_offsets)
-    size = _table_size(longest)
+    size = 2 * _table_size(longest)
     table = (
         np.zeros(size, np.uint64), np.zeros(size, np.int32),
         np.zeros(size, np.int32), np.zeros(size, np.int32), np.zeros(size, np.int32),
     )  # fmt: skip
-    reach = np.zeros((2, longest), np.int32)
+    tally, reach = np.zeros(size, np.uint8), np.zeros((2, longest), np.int32)
     places, slots, grams = np.zeros(longest, np.int32), np.zeros(longest, np.int32), np.zeros(longest, np.uint64)
     for doc in range(len(doc_offsets) - 1):
-        found = _read_words(words, doc, reach, places, grams)
         own = hashes[doc_offsets[doc] : doc_offsets[doc + 1]]
-        column = 0
-        for n in range(1, sizes[-1] + 1):
+        found = _pairs(own, tally, places, grams) if len(own) > 1 else 0
+        if found:
+            _read_words(words, doc, reach)
+        for k in range(len(sizes)):
+            found = _keep_repeated(places, grams, slots, found, table)
             if found == 0:
                 break
-            if n > 1 or sizes[0] == 1:
-                _put_all(grams, found, table, slots)
-            if n == sizes[column]:
-                if column < tops:
-                    out[column, doc] = _top(places[:found], slots, reach, n, table)
-                else:
-                    out[column, doc] = _duplicates(places[:found], slots, reach, n, table)
-                column += 1
-            if n == 1:
-                found = _pairs(found, grams, own)
+            if k < tops:
+                out[k, doc] = _top(places[:found], slots, reach, sizes[k], table)
             else:
-                found = _grow(places[:found], grams, slots, table[1], own, n)
-
-
-@kernel
-def _pairs(found: int, grams: Any, hashes: Any) -> int:
-    """Make every two neighbours a 2-gram; return how many."""
-    for k in range(found - 1):
-        grams[k] = grams[k] * _K + hashes[k + 1]
-    return max(found - 1, 0)
+                out[k, doc] = _duplicates(places[:found], slots, reach, sizes[k], table)
+            found = _grow(places[:found], grams, own, sizes[k])

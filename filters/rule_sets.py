@@ -42,7 +42,7 @@ GOPHER_V1 = (
         Rule(f"gopher_v1/duplicate_{n}_gram_char_fraction", f"duplicate_{n}_gram_char_count", "char_count", max=bound)
         for n, bound in _DUPLICATE_BOUNDS.items()
     ),
-    Rule("gopher_v1/word_count", "word_count", min=50, max=100_000, overrides={"ko": (40, 100_000)}),
+    Rule("gopher_v1/word_count", "word_count", min=50, max=100_000, overrides={"ja": (60, 100_000), "ko": (40, 100_000)}),
     Rule(
         "gopher_v1/mean_word_length",
         "word_char_count",

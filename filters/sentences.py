@@ -1,5 +1,6 @@
 """How many sentences a line holds, in every script that marks their ends."""
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -21,8 +22,16 @@ def sentence_counts(text: pa.StringArray, lines: Lines, kept: npt.NDArray[np.uin
     blank holds at least one sentence, and in scripts that mark no ends (Thai) sentences are lines.
     """
     out = np.zeros(len(lines.starts), np.int32)
-    _count(string_buffers(text)[0], (lines.starts, lines.ends), kept, FLAGS, out)
+    _count(string_buffers(text)[0], (lines.starts, lines.ends), kept, (FLAGS, _leads()), out)
     return out
+
+
+@cache
+def _leads() -> npt.NDArray[np.uint8]:
+    """Return 1 for each byte that a terminal mark starts with in UTF-8, shape (256,)."""
+    leads = np.zeros(256, np.uint8)
+    leads[[chr(point).encode()[0] for point in np.flatnonzero(FLAGS & TERMINAL).tolist()]] = 1
+    return leads
 
 
 @kernel
@@ -73,31 +82,52 @@ def _ends_here(body: Any, line: Any, i: int, past: int, flags: Any) -> bool:
 
 
 @kernel
-def _is_letter_like(byte: int) -> bool:
-    return byte >= 0x80 or ord("a") <= byte | 0x20 <= ord("z")
+def _has_letter(body: Any, i: int, end: int, flags: Any) -> bool:
+    """Say whether a letter stands in body[i:end]: of ASCII's, or any other character that is no mark and no space."""
+    while i < end:
+        byte = body[i]
+        if byte < 0x80:
+            if ord("a") <= byte | 0x20 <= ord("z"):
+                return True
+            i += 1
+            continue
+        of, size = _flags_at(body, i, flags)
+        if not of & (TERMINAL | CLOSER | SPACE):
+            return True
+        i += size
+    return False
 
 
 @kernel
-def _count(body: Any, lines: Any, kept: Any, flags: Any, out: Any) -> None:
+def _next_terminal(body: Any, i: int, end: int, leads: Any, flags: Any) -> int:
+    """Return where the next terminal mark stands, or `end`."""
+    while True:
+        while i < end and not leads[body[i]]:
+            i += 1
+        if i >= end:
+            return end
+        of, size = _flags_at(body, i, flags)
+        if of & TERMINAL:
+            return i
+        i += size
+
+
+@kernel
+def _count(body: Any, lines: Any, kept: Any, tables: Any, out: Any) -> None:
     starts, ends = lines
+    flags, leads = tables
     for line in range(len(starts)):
-        if not kept[line] or starts[line] == ends[line]:
+        start, end = starts[line], ends[line]
+        if not kept[line] or start == end:
             continue
-        i, end, sentences, letters = starts[line], ends[line], 0, False
+        sentences, since = 0, start
+        i = _next_terminal(body, start, end, leads, flags)
         while i < end:
-            byte = body[i]
-            if byte < 0x80 and not (byte == ord(".") or byte == ord("!") or byte == ord("?")):
-                letters |= _is_letter_like(byte)
-                i += 1
-                continue
-            of, size = _flags_at(body, i, flags)
-            if not of & TERMINAL:
-                letters |= not of & (CLOSER | SPACE)
-                i += size
-                continue
-            past = _past_marks(body, i + size, end, flags)
-            if letters and _ends_here(body, (starts[line], end), i, past, flags):
+            past = _past_marks(body, i, end, flags)
+            if not _has_letter(body, since, i, flags):
+                since = past
+            elif _ends_here(body, (start, end), i, past, flags):
                 sentences += 1
-                letters = False
-            i = past
-        out[line] = max(sentences + letters, 1)
+                since = past
+            i = _next_terminal(body, past, end, leads, flags)
+        out[line] = max(sentences + _has_letter(body, since, end, flags), 1)

@@ -25,6 +25,8 @@ class Problem:
 class RecipeError(ValueError):
     """A recipe that cannot be run; the text has one line for each problem: `file:line: field: problem`."""
 
+    is_usage = True  # exit status 2
+
     def __init__(self, file: str, problems: Iterable[Problem]) -> None:
         self.file = file
         self.problems = tuple(sorted(problems))

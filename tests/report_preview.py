@@ -7,7 +7,6 @@ import html
 import re
 import sys
 from collections import Counter
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -38,7 +37,7 @@ from pipelines.report.data import (
 
 LOCALE = re.compile(r"(?:^|[/.])([a-z]{2,3})(?:[-_][A-Z][A-Za-z]{1,3})?(?=[./]|$)")
 KNOWN = frozenset(
-    "en ja zh de fr es ar ru ko pt it nl pl cs da sv fa el hu id nb vi uk tr ro sk hr fi ca km he".split()
+    re.findall(r"\w+", "en ja zh de fr es ar ru ko pt it nl pl cs da sv fa el hu id nb vi uk tr ro sk hr fi ca km he")
 )
 SENTENCE = "Debianは、自由なオペレーティングシステムを作るという共通の目的を持つ個人の集まりです。"
 

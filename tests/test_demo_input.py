@@ -3,8 +3,9 @@
 import hashlib
 import json
 import subprocess
-import sys
+import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -88,7 +89,7 @@ def test_packing_keeps_order_and_never_overfills_a_file_with_two_locales(sizes: 
 def test_without_apt_get_the_error_says_what_to_give(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("CORPUSMILL_CACHE", str(tmp_path))
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(InputUnavailable, match="no apt-get.*INPUT=folder-or-warc"):
+    with pytest.raises(InputUnavailable, match=r"no apt-get.*INPUT=folder-or-warc"):
         fetch_package("debian-handbook")
     assert not list((tmp_path / "input").glob("debian-handbook*"))
 
@@ -103,27 +104,19 @@ def test_a_package_that_does_not_exist_leaves_nothing_behind(tmp_path: Path, mon
     assert [path.name for path in (tmp_path / "input").iterdir()] == [".no-such-manual.lock"]
 
 
-FAKE = """
-import sys, time, subprocess
-from pathlib import Path
-from pipelines import demo_input
-def run(command, folder):
-    if command[0] == "apt-get":
-        with open({calls!r}, "a") as log:
-            log.write("x")
-        time.sleep(0.3)
-        Path(folder, "manual_1.0-1_all.deb").write_bytes(b"deb")
-    return subprocess.CompletedProcess(command, 0, "", "")
-demo_input._run = run
-demo_input.shutil.which = lambda name: name
-print(demo_input.fetch_package("manual").version)
-"""
+def test_of_several_at_once_one_fetches_and_all_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    commands = []
 
+    def run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+        commands.append(command[0])
+        time.sleep(0.05)
+        (folder / "manual_1.0-1_all.deb").write_bytes(b"deb")
+        return subprocess.CompletedProcess(command, 0, "", "")
 
-def test_of_several_processes_one_fetches_and_all_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("CORPUSMILL_CACHE", str(tmp_path))
-    code = FAKE.format(calls=str(tmp_path / "calls"))
-    root = Path(demo_input.__file__).parents[1]
-    started = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, cwd=root) for _ in range(3)]
-    assert [process.communicate()[0] for process in started] == [b"1.0-1\n"] * 3
-    assert (tmp_path / "calls").read_text() == "x"
+    monkeypatch.setattr(demo_input, "_run", run)
+    monkeypatch.setattr("shutil.which", lambda name: name)
+    with ThreadPoolExecutor(4) as pool:
+        fetched = list(pool.map(fetch_package, ["manual"] * 4))
+    assert [package.version for package in fetched] == ["1.0-1"] * 4
+    assert commands == ["apt-get", "dpkg"]

@@ -40,15 +40,23 @@ class Counted(NamedTuple):
 
 def word_keys(words: Any) -> Any:
     """Return the key of each word of a string array, uint64[len(words)]; a space and U+2581 are the same."""
-    return gather.keys_of(*string_buffers(pc.replace_substring(words, SPACE_SYMBOL, " ")))
+    return gather.keys_of(*_padded(pc.replace_substring(words, SPACE_SYMBOL, " ")))
+
+
+def _padded(text: Any) -> tuple[Any, Any]:
+    """Return the buffers of a string array with the bytes behind them that kernels may read."""
+    data, offsets = string_buffers(text)
+    if len(data) < offsets[-1] + gather.PADDING:
+        data = np.concatenate([data, np.zeros(gather.PADDING, np.uint8)])
+    return data, offsets
 
 
 def _spaced(text: Any) -> tuple[Any, Any, int]:
     """Return (bytes, offsets) of the texts with spaces for literal U+2581, and how many of these."""
-    data, offsets = string_buffers(text)
+    data, offsets = _padded(text)
     literal = gather.space_symbols(data, offsets[0], offsets[-1])
     if literal:
-        data, offsets = string_buffers(pc.replace_substring(text, SPACE_SYMBOL, " "))
+        data, offsets = _padded(pc.replace_substring(text, SPACE_SYMBOL, " "))
     return data, offsets, literal
 
 
@@ -59,17 +67,18 @@ def count_words(text: pa.StringArray, max_word_bytes: int = MAX_WORD_BYTES) -> C
     """
     data, offsets, literal = _spaced(text)
     rows = gather.group(data, *gather.cut(data, offsets))
-    over = (rows[:, gather.SPAN] & 0xFFFFFFFF) > max_word_bytes
+    is_over = rows[:, gather.SPAN].astype(np.uint32) > max_word_bytes
+    rows, over = (rows[~is_over], rows[is_over]) if is_over.any() else (rows, rows[:0])
     ledger = CountLedger(
         documents=len(text),
         characters=gather.code_points(data, offsets[0], offsets[-1]),
-        counted=gather.weighted_code_points(data, rows[~over]),
+        counted=gather.weighted_code_points(data, rows),
         newlines=gather.newlines(data, offsets[0], offsets[-1]),
-        over_long=gather.weighted_code_points(data, rows[over]),
-        over_long_words=int(rows[over, gather.COUNT].sum()),
+        over_long=gather.weighted_code_points(data, over),
+        over_long_words=int(over[:, gather.COUNT].sum()),
         literal_space_symbols=literal,
     )
-    return Counted(_batch(data, rows[~over]), ledger)
+    return Counted(_batch(data, rows), ledger)
 
 
 def _batch(data: Any, rows: Any) -> pa.RecordBatch:

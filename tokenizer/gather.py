@@ -1,4 +1,8 @@
-"""Cut texts into words and gather equal ones: kernels over UTF-8 bytes, one space the sign of all spaces."""
+"""Cut texts into words and gather equal ones: kernels over UTF-8 bytes, one space the sign of all spaces.
+
+Every kernel that reads words by blocks wants PADDING readable bytes behind the last one. Arrays are passed to no
+function inside the hot loop of `fill`: numba would count references there, which costs three times the rest.
+"""
 
 from typing import Any
 
@@ -7,41 +11,47 @@ import numpy as np
 from filters.native import kernel, mix64
 
 KEY_VERSION = 1  # raise when the key of the same word would differ: keys order tables and staged files
+PADDING = 16
 # Columns of the table of words.
-KEY, HEAD, NEXT, SPAN, COUNT, OPENS, TEXTS, LAST = range(8)
+KEY, HEAD, NEXT, SPAN, COUNT, OPENS, TEXTS, LAST = (np.uint64(column) for column in range(8))
 ROW = 8
-_LENGTH_BITS = np.uint64(32)
-_AHEAD = 64  # words whose places are touched before they are used, so that the cache misses overlap
 
 _SPACE, _NEWLINE = 0x20, 0x0A
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 _ONES = np.uint64(0xFFFFFFFFFFFFFFFF)
 _SHIFT = np.uint64(29)
+_ROW_BITS, _SPAN_BITS = np.uint64(3), np.uint64(32)
+_ONE = np.uint64(1)
 
 
 @kernel
 def _block(data: Any, start: Any, size: Any) -> Any:
-    """Return data[start:start + size], at most 8 bytes, as a little-endian number."""
-    block = np.uint64(0)
-    if start + 8 <= len(data):  # one load, and no branch on the size
-        for k in range(8):
-            block |= np.uint64(data[start + k]) << np.uint64(8 * k)
-        return block & (_ONES >> np.uint64(8 * (8 - size))) if size else np.uint64(0)
-    for k in range(size):
-        block |= np.uint64(data[start + k]) << np.uint64(8 * k)
-    return block
+    """Return the first `size` of the 8 bytes from data[start] on as a little-endian number; all if size > 8."""
+    at, block = np.uint64(start), np.uint64(0)
+    for k in range(8):  # unsigned, and so one load
+        block |= np.uint64(data[at + np.uint64(k)]) << np.uint64(8 * k)
+    if size <= 0:
+        return np.uint64(0)
+    return block if size >= 8 else block & (_ONES >> np.uint64(64 - 8 * size))
 
 
 @kernel
-def _key(data: Any, start: Any, end: Any) -> Any:
-    """Hash data[start:end]: multiply and shift over blocks of 8 bytes; the length is mixed in."""
-    key = np.uint64(end - start) * _MULTIPLIER
-    i = start
-    while i + 8 <= end:
-        key = (key ^ _block(data, i, 8)) * _MULTIPLIER
-        key ^= key >> _SHIFT
-        i += 8
-    return mix64((key ^ _block(data, i, end - i)) * _MULTIPLIER)
+def _mixed(key: Any, block: Any) -> Any:
+    key = (key ^ block) * _MULTIPLIER
+    return key ^ (key >> _SHIFT)
+
+
+@kernel
+def _fingerprint(data: Any, start: Any, length: Any) -> tuple[Any, Any, Any]:
+    """Return the key of data[start:start + length], its first 8 bytes and the 8 bytes behind them.
+
+    The key takes in the length, then 8 bytes after 8 bytes, at least 16, by multiplying and shifting.
+    """
+    head, behind = _block(data, start, length), _block(data, start + 8, length - 8)
+    key = _mixed(_mixed(np.uint64(length) * _MULTIPLIER, head), behind)
+    for i in range(16, length, 8):
+        key = _mixed(key, _block(data, start + i, length - i))
+    return mix64(key), head, behind
 
 
 @kernel
@@ -49,7 +59,8 @@ def keys_of(data: Any, offsets: Any) -> Any:
     """Return the key of each string, uint64[len(offsets) - 1]."""
     keys = np.empty(len(offsets) - 1, np.uint64)
     for i in range(len(keys)):
-        keys[i] = _key(data, offsets[i], offsets[i + 1])
+        start = np.int64(offsets[i])
+        keys[i], _, _ = _fingerprint(data, start, np.int64(offsets[i + 1]) - start)
     return keys
 
 
@@ -90,99 +101,86 @@ def cut(data: Any, offsets: Any) -> tuple[Any, Any, Any, Any]:
 @kernel
 def same(data: Any, a: Any, b: Any, length: Any) -> Any:
     """Say whether data[a:a + length] equals data[b:b + length]."""
-    i = 0
-    while i < length:
-        size = min(length - i, 8)
-        if _block(data, a + i, size) != _block(data, b + i, size):
+    for k in range(length):  # noqa: SIM110  (a loop is what numba compiles well)
+        if data[a + k] != data[b + k]:
             return False
-        i += 8
     return True
 
 
 @kernel
-def _table(places: Any) -> Any:
-    """Return an empty table, uint64[places, ROW]; a row is one whole line of the processor's cache."""
-    room = np.zeros((places + 1) * ROW, np.uint64)
-    first = (-room.ctypes.data % 64) // 8
-    return room[first : first + places * ROW].reshape((places, ROW))
+def _fill(table: Any, n: Any, first: Any, data: Any, words: tuple[Any, Any, Any, Any]) -> tuple[Any, Any]:
+    """Count words from words[first] on until the table, which holds n, is half full.
 
-
-@kernel
-def _free(table: Any, key: Any) -> Any:
-    """Return the place of a word that is not in the table."""
-    mask = np.uint64(len(table) - 1)
-    slot = key & mask
-    while table[slot, COUNT]:
-        slot = (slot + np.uint64(1)) & mask
-    return int(slot)
+    Return the number of the next word and of the entries.
+    """
+    starts, ends, owner, opens = words
+    mask = np.uint64(len(table) - 1) >> _ROW_BITS
+    for word in range(first, len(starts)):
+        if 2 * ROW * n > len(table):
+            return word, n
+        start, length = np.int64(starts[word]), np.int64(ends[word]) - np.int64(starts[word])
+        key, head, behind = _fingerprint(data, start, length)
+        span = (np.uint64(start) << _SPAN_BITS) | np.uint64(length)
+        at = (key & mask) << _ROW_BITS
+        while table[at + COUNT]:
+            if table[at] == key and table[at + HEAD] == head and table[at + NEXT] == behind:  # noqa: SIM102
+                if np.uint32(table[at + SPAN]) == np.uint32(span):
+                    other = np.int64(table[at + SPAN] >> _SPAN_BITS)
+                    if length <= 16 or same(data, start + 16, other + 16, length - 16):
+                        break
+            at = (((at >> _ROW_BITS) + _ONE) & mask) << _ROW_BITS
+        if not table[at + COUNT]:
+            table[at], table[at + HEAD], table[at + NEXT], table[at + SPAN] = key, head, behind, span
+            n += 1
+        text = np.uint64(owner[word] + 1)
+        table[at + COUNT] += _ONE
+        table[at + OPENS] += np.uint64(opens[word])
+        table[at + TEXTS] += np.uint64(table[at + LAST] != text)
+        table[at + LAST] = text
+    return len(starts), n
 
 
 @kernel
 def _grown(table: Any) -> Any:
     """Return the same entries in a table of twice the places."""
-    grown = _table(2 * len(table))
-    for slot in range(len(table)):
-        if table[slot, COUNT]:
-            grown[_free(grown, table[slot, KEY])] = table[slot]
+    grown = np.zeros(2 * len(table), np.uint64)
+    mask = np.uint64(len(grown) - 1) >> _ROW_BITS
+    for row in range(0, len(table), ROW):
+        if table[row + COUNT]:
+            at = (table[row] & mask) << _ROW_BITS
+            while grown[at + COUNT]:
+                at = (((at >> _ROW_BITS) + _ONE) & mask) << _ROW_BITS
+            grown[at : at + ROW] = table[row : row + ROW]
     return grown
+
+
+@kernel
+def group(data: Any, starts: Any, ends: Any, owner: Any, opens: Any) -> Any:
+    """Gather equal words of `cut`; return rows, uint64[n, ROW], in no order.
+
+    KEY; HEAD and NEXT, the word's first 16 bytes; SPAN, start << 32 | length of the first occurrence; COUNT;
+    OPENS, how many of them open a line; TEXTS, how many hold it; LAST, 1 + the last of these.
+    """
+    table, n, word = np.zeros(ROW << 13, np.uint64), 0, 0
+    while True:
+        word, n = _fill(table, n, word, data, (starts, ends, owner, opens))
+        if word == len(starts):
+            break
+        table = _grown(table)
+    rows = table.reshape((len(table) // ROW, ROW))
+    return rows[rows[:, COUNT] > 0]
 
 
 @kernel
 def span_start(row: Any) -> Any:
     """Return where the word of a row starts."""
-    return np.int64(row[SPAN] >> _LENGTH_BITS)
+    return np.int64(row[SPAN] >> _SPAN_BITS)
 
 
 @kernel
 def span_length(row: Any) -> Any:
     """Return the bytes of the word of a row."""
-    return np.int64(row[SPAN] & np.uint64(0xFFFFFFFF))
-
-
-@kernel
-def _slot(table: Any, data: Any, start: Any, length: Any, key: Any) -> Any:
-    """Return the place of the word data[start:start + length], which is free if the word is new."""
-    mask = np.uint64(len(table) - 1)
-    head = _block(data, start, min(length, 8))
-    behind = _block(data, start + 8, min(length - 8, 8)) if length > 8 else np.uint64(0)
-    slot = key & mask
-    while table[slot, COUNT]:
-        row = table[slot]
-        if row[KEY] == key and row[HEAD] == head and row[NEXT] == behind and span_length(row) == length:
-            if length <= 16 or same(data, start + 16, span_start(row) + 16, length - 16):
-                return int(slot)
-        slot = (slot + np.uint64(1)) & mask
-    table[slot, KEY], table[slot, HEAD], table[slot, NEXT] = key, head, behind
-    table[slot, SPAN] = (np.uint64(start) << _LENGTH_BITS) | np.uint64(length)
-    return int(slot)
-
-
-@kernel
-def group(data: Any, starts: Any, ends: Any, owner: Any, opens: Any) -> Any:
-    """Gather equal words of `cut`; return the table's rows, uint64[n, ROW], in no order.
-
-    KEY; HEAD and NEXT, the word's first 16 bytes; SPAN, start << 32 | length of the first occurrence; COUNT;
-    OPENS, how many of them open a line; TEXTS, how many hold it; LAST, 1 + the last of these.
-    """
-    table, n = _table(1 << 13), 0
-    keys, touched = np.empty(_AHEAD, np.uint64), np.empty(_AHEAD, np.uint64)
-    for block in range(0, len(starts), _AHEAD):
-        size = min(_AHEAD, len(starts) - block)
-        for w in range(size):
-            keys[w] = _key(data, starts[block + w], ends[block + w])
-        for w in range(size):
-            touched[w] = table[keys[w] & np.uint64(len(table) - 1), COUNT]
-        for w in range(size):
-            word = block + w
-            slot = _slot(table, data, starts[word], ends[word] - starts[word], keys[w])
-            n += table[slot, COUNT] == 0
-            table[slot, COUNT] += np.uint64(1)
-            table[slot, OPENS] += np.uint64(opens[word])
-            table[slot, TEXTS] += np.uint64(table[slot, LAST] != np.uint64(owner[word] + 1))
-            table[slot, LAST] = owner[word] + 1
-        if 2 * n + 2 * _AHEAD > len(table):
-            table = _grown(table)
-    return table[table[:, COUNT] > 0]
+    return np.int64(np.uint32(row[SPAN]))
 
 
 @kernel

@@ -18,7 +18,7 @@ LENGTHS: tuple[float, ...] = tuple(i / 4 for i in range(81))  # mean word length
 def edges_of(numerator: str, per: str | None) -> tuple[float, ...]:
     """Return the edges for a rule's signal: fractions, mean lengths or plain counts."""
     if per is None:
-        return COUNTS
+        return FRACTIONS if numerator.endswith("_score") else COUNTS
     return LENGTHS if "word_char" in numerator else FRACTIONS
 
 

@@ -45,22 +45,22 @@ def collect(store: Store, manifests: Mapping[str, Manifest]) -> ReportData:
     """Return the report of a text snapshot and, where there is one, of the tokenizer trained on it."""
     text, trained = manifests["text"], manifests.get("tokenizer")
     statistics, rules = text["statistics"], from_json(text["settings"]["rules"])
-    published = _rows(store, text, "documents", ("title", *_SHOWN))
-    kept = _spread(map(_sample, published), lambda each: each.language)
+    published = [_sample(row) for row in _rows(store, text, "documents", ("title", *_SHOWN))]
+    sources = _sources(text)
     gone = [row for row in _rows(store, text, "dropped", (*_SHOWN, *_GONE)) if row["text"] is not None]
     dropped = (_sample(row) for row in gone if row["verdict"] == "dropped")
     return ReportData(
-        title="Text corpus",
+        title=f"Text corpus of {', '.join(sources) if len(sources) <= 3 else f'{len(sources)} inputs'}",
         funnel=funnel_of(text["ledger"]),
-        sources=_sources(text),
+        sources=sources,
         rules=tuple(_rule_counts(rules, text)),
         languages=tuple(_language(code, counts) for code, counts in statistics.get("languages", {}).items()),
         histograms=_histograms(rules, statistics.get("histograms", {})),
-        kept_samples=kept,
+        kept_samples=_spread(published, lambda each: each.language),
         dropped_samples=_spread(dropped, lambda each: each.reasons[:1]),
         near_duplicates=tuple(_pairs(store, text, gone)),
         clusters=_clusters(statistics.get("clusters", {})),
-        tokenizer=None if trained is None else tokenizer_data(store, trained, kept),
+        tokenizer=None if trained is None else tokenizer_data(store, trained, published),
         provenance=_provenance(text, trained),
     )
 

@@ -22,8 +22,9 @@ def samples_section(data: ReportData) -> Html | None:
         "Each is shown from its beginning, blank lines left out; a dropped one with every rule that objects, the first "
         "being the reason that is counted."
     )
-    kept = _column("Kept", "kept", data.kept_samples)
-    dropped = _column("Dropped", "dropped", data.dropped_samples)
+    unstored = "No text of a dropped document was stored; text.dropped_text_sample says how many are."
+    kept = _column("Kept", "kept", data.kept_samples, "None.")
+    dropped = _column("Dropped", "dropped", data.dropped_samples, unstored if data.funnel.dropped else "None.")
     return tag(
         "figure",
         tag("div", kept, dropped, class_="columns"),
@@ -31,8 +32,8 @@ def samples_section(data: ReportData) -> Html | None:
     )  # fmt: skip
 
 
-def _column(title: str, kind: str, samples: Sequence[Sample]) -> Html:
-    cards = [card(each, kind) for each in samples] or tag("p", "None.", class_="empty")
+def _column(title: str, kind: str, samples: Sequence[Sample], nothing: str) -> Html:
+    cards = [card(each, kind) for each in samples] or tag("p", nothing, class_="empty")
     return tag("div", tag("h3", tag("i", class_=f"swatch {kind}"), title), cards, class_="column")
 
 

@@ -12,7 +12,9 @@ from pipelines.report.data import Compression, Pieces, Sample, TokenizerData
 SENTENCES = 8
 SENTENCE_CHARACTERS = 160
 SPACE = "▁"
-NAMES = {"CJK": "Han", "FULLWIDTH": "full-width"}
+PREFERRED = ("ja", "en", "ar", "zh", "ru", "th", "hi", "ko", "el", "de")  # scripts that differ most, first
+_ENDS = tuple(".!?。！？؟।။")
+_SCRIPTS = {"CJK": "Han", "IDEOGRAPHIC": "Han", "KATAKANA-HIRAGANA": "Katakana", "FULLWIDTH": "Latin", "MICRO": "Greek"}
 KINDS_SHOWN = 12
 
 
@@ -48,13 +50,18 @@ def _compression(code: str, counts: dict[str, int]) -> Compression:
 
 
 def first_sentences(samples: Iterable[Sample]) -> dict[str, str]:
-    """Return the first long line of the first sample of each language, at most SENTENCES."""
+    """Return a sentence of each of at most SENTENCES languages: a line that ends as sentences do, if there is one."""
     found: dict[str, str] = {}
     for sample in samples:
         lines = [line.strip() for line in sample.text.split("\n") if len(line.strip()) >= 20]
-        if lines and len(found) < SENTENCES:
+        ended = [line for line in lines if line.endswith(_ENDS) and len(line) <= SENTENCE_CHARACTERS]
+        if ended:
+            found.setdefault(sample.language, ended[0])
+        elif lines:
             found.setdefault(sample.language, lines[0][:SENTENCE_CHARACTERS])
-    return found
+    order = {code: n for n, code in enumerate(PREFERRED)}
+    ranked = sorted(found, key=lambda code: (order.get(code, len(order)), code))
+    return {code: found[code] for code in ranked[:SENTENCES]}
 
 
 def pieces_by_kind(pieces: Sequence[str]) -> dict[str, int]:
@@ -69,5 +76,5 @@ def _kind(piece: str) -> str:
     letter = next((character for character in piece if character.isalpha()), None)
     if letter is None:
         return "white space" if not piece.strip(f"{SPACE} \n\t") else "digits and signs"
-    first = unicodedata.name(letter, "unnamed").split()[0].removesuffix("-")
-    return NAMES.get(first, first.capitalize())
+    first = unicodedata.name(letter, "unnamed").split()[0]
+    return _SCRIPTS.get(first, first.capitalize())

@@ -1,14 +1,13 @@
 """Events in, chunks out: the one place where records are counted, digested and put into Arrow batches."""
 
 import hashlib
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from manifests.limits import Limits
-from manifests.reasons import Skipped
 from manifests.records import RAW
 from pipelines.sources.units import Broken, Event, Found, RawChunk, Unit
 
@@ -57,10 +56,23 @@ class ChunkBuilder:
 
     def finish(self) -> RawChunk:
         """Return the chunk with its batch and its cursor."""
-        arrays = [pa.array(column, field.type) for column, field in zip(self.columns, RAW, strict=True)]
-        self.chunk.batch = pa.RecordBatch.from_arrays(arrays, schema=RAW)
+        *columns, payloads = self.columns
+        arrays = [pa.array(column, field.type) for column, field in zip(columns, RAW, strict=False)]
+        self.chunk.batch = pa.RecordBatch.from_arrays([*arrays, binary_array(payloads)], schema=RAW)
         self.chunk.cursor = self.cursor
         return self.chunk
+
+
+def binary_array(payloads: list[bytes | memoryview]) -> pa.Array:
+    """Return large_binary of `payloads`, each copied once, into memory that Arrow's pool hands out again."""
+    offsets = np.zeros(len(payloads) + 1, np.int64)
+    np.cumsum([len(payload) for payload in payloads], out=offsets[1:])
+    data = pa.allocate_buffer(int(offsets[-1]))
+    view, at = memoryview(data).cast("B"), 0
+    for payload in payloads:
+        view[at : at + len(payload)] = payload
+        at += len(payload)
+    return pa.Array.from_buffers(pa.large_binary(), len(payloads), [None, pa.py_buffer(offsets), data])
 
 
 def quarantined(event: Broken, unit: Unit, ordinal: int) -> dict[str, Any]:
@@ -97,11 +109,3 @@ def chunks(events: Iterable[Event], unit: Unit, cursor: int, limits: Limits) -> 
         builder.add(event)
     if builder.cursor > cursor:
         yield builder.finish()
-
-
-def count(chunk: RawChunk) -> Counter[str]:
-    """Return how many events of each outcome a chunk holds: "found", skipped kinds, quarantine reasons."""
-    outcome: Counter[str] = Counter({"found": chunk.batch.num_rows})
-    outcome.update({str(Skipped(kind)): number for kind, number in chunk.skipped.items()})
-    outcome.update(row["reason"] for row in chunk.quarantined)
-    return outcome

@@ -70,7 +70,7 @@ def _inflate(body: bytes, wbits: int) -> Iterator[bytes]:
 def _inflate_deflate(body: bytes) -> Iterator[bytes]:
     """Yield the content of `deflate`.
 
-    Zlib format as RFC 9110 says, or raw deflate as some servers send it.
+    The zlib format, as RFC 9110 says, or raw deflate, as some servers send it.
     """
     zlib_header = len(body) > 1 and body[0] & 0x0F == 8 and (body[0] << 8 | body[1]) % 31 == 0
     return _inflate(body, 15 if zlib_header else -15)

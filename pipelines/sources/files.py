@@ -1,7 +1,4 @@
-"""Folders of pages and texts.
-
-One file, one record, packed into lists so that a unit is worth its overhead.
-"""
+"""Folders of pages and texts: one file is one record, and a unit is a list of files worth its overhead."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath

@@ -1,12 +1,12 @@
 """Header fields as WARC, HTTP and MIME write them: name, colon, value, continuation lines."""
 
 import re
-from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
 Fields = tuple[tuple[str, str], ...]
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
+_FOLD = re.compile(r"[ \t]*\r?\n[ \t]+")
 _CHARSET = re.compile(r"""charset\s*=\s*["']?([^\s"';,]{1,64})""", re.IGNORECASE)
 _MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,126}/[a-z0-9][a-z0-9!#$&^_.+-]{0,126}")
 _DATE = re.compile(
@@ -26,23 +26,15 @@ def parse_fields(head: str) -> Fields:
 
     A line that starts with space or tab continues the value before it; a line without a colon is left out.
     """
-    fields: list[tuple[str, str]] = []
-    for line in head.split("\n")[1:]:
-        if line[:1] in (" ", "\t") and fields:
-            fields[-1] = (fields[-1][0], f"{fields[-1][1]} {line.strip()}".strip())
-            continue
-        name, colon, value = line.partition(":")
-        if colon:
-            fields.append((name.strip(), value.strip()))
-    return tuple(fields)
+    if "\n " in head or "\n\t" in head:
+        head = _FOLD.sub(" ", head)
+    lines = [line.partition(":") for line in head.split("\n")[1:]]
+    return tuple([(name.strip(), value.strip()) for name, colon, value in lines if colon])
 
 
-def first_of_each(fields: Iterable[tuple[str, str]]) -> dict[str, str]:
+def first_of_each(fields: Fields) -> dict[str, str]:
     """Return the fields by name in lower case; of a repeated one, the first."""
-    named: dict[str, str] = {}
-    for name, value in fields:
-        named.setdefault(name.lower(), value)
-    return named
+    return {name.lower(): value for name, value in reversed(fields)}
 
 
 @lru_cache(maxsize=1024)

@@ -1,7 +1,4 @@
-"""Parquet files.
-
-Row groups as units, page checksums verified, the text column read and no other that isn't needed.
-"""
+"""Parquet files: units are row groups, page checksums are verified, and only the needed columns are read."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -100,7 +97,7 @@ def _as_bytes(column: Any) -> Any:
 
 
 def _is_text(kind: Any) -> bool:
-    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+    return any(test(kind) for test in (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view))
 
 
 def _said(error: BaseException) -> str:

@@ -106,8 +106,7 @@ def read_unit(
     media_types: frozenset[str] = MEDIA_TYPES,
     columns: Columns | None = None,
 ) -> Iterator[RawChunk]:
-    """Yield the unit's chunks from `cursor` on (0, or a chunk's cursor): the same events however they are
-    cut.
+    """Yield the unit's chunks from `cursor` on (0, or a chunk's cursor): the same events however cut.
 
     Raises ObjectNotFound for an input that has gone since the plan was made, ValueError for Parquet without
     the text column; what is broken inside a file is quarantined.

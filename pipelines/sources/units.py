@@ -73,7 +73,7 @@ class Found:
     """A record as it stands in the input, decoded from its container and transport, not parsed."""
 
     uri: str
-    payload: bytes
+    payload: bytes | memoryview
     offset: int = -1
     media_type: str | None = None
     charset: str | None = None

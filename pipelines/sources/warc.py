@@ -92,16 +92,17 @@ def _found(frame: Frame, named: dict[str, str], limits: Limits, media_types: fro
         http = first_of_each(fields)
         declared = http.get("content-type") or named.get("warc-identified-payload-type")
     else:
-        fields, http, body, declared = (), {}, frame.block, named.get("content-type")
+        fields, http, declared = (), {}, named.get("content-type")
+        body = frame.block
     media_type, charset = content_type(declared)
     if media_type is not None and media_type not in media_types:
         return Skipped.MEDIA_TYPE
     _check_whole(frame, named, limits)
-    payload = _decoded(body, http, limits)
-    return Found("", payload, media_type=media_type, charset=charset, policy=policy_of(fields))
+    policy = None if POLICY_HEADERS.isdisjoint(http) else policy_of(fields)
+    return Found("", _decoded(body, http, limits), media_type=media_type, charset=charset, policy=policy)
 
 
-def _http_message(frame: Frame, limits: Limits) -> tuple[Fields | None, bytes]:
+def _http_message(frame: Frame, limits: Limits) -> tuple[Fields | None, bytes | memoryview]:
     """Return (header fields, body) of the HTTP response in a block; no fields where its status is not 2xx."""
     status = _STATUS.match(frame.block)
     if status is None:
@@ -113,7 +114,7 @@ def _http_message(frame: Frame, limits: Limits) -> tuple[Fields | None, bytes]:
         detail = "the HTTP header does not end"
         limit = "max_header_bytes" if len(frame.block) >= limits.max_header_bytes else None
         raise CodingError(Quarantine.MALFORMED_RECORD, detail, limit, len(frame.block) if limit else None)
-    return parse_fields(frame.block[:stop].decode("latin-1")), frame.block[stop:]
+    return parse_fields(frame.block[:stop].decode("latin-1")), memoryview(frame.block)[stop:]
 
 
 def _check_whole(frame: Frame, named: dict[str, str], limits: Limits) -> None:
@@ -132,21 +133,22 @@ def _check_whole(frame: Frame, named: dict[str, str], limits: Limits) -> None:
         raise CodingError(Quarantine.MALFORMED_RECORD, "the URI is too long", "max_uri_bytes", len(uri.encode()))
 
 
-def _decoded(body: bytes, http: dict[str, str], limits: Limits) -> bytes:
+def _decoded(body: bytes | memoryview, http: dict[str, str], limits: Limits) -> bytes | memoryview:
     """Return the body without its codings.
 
     Raises CodingError, also for a body shorter than its Content-Length.
     """
-    chunked = "chunked" in http.get("transfer-encoding", "").lower()
-    encoding = http.get("content-encoding", "")
-    if chunked:
-        body = dechunk(body)
-    elif not codings_of(encoding):
+    encoding, transfer = http.get("content-encoding"), http.get("transfer-encoding")
+    if encoding or transfer:
+        body = bytes(body)
+        if transfer and "chunked" in transfer.lower():
+            body = dechunk(body)
+        if encoding:
+            body = decode_body(body, encoding, limits)
+    if not transfer and not (encoding and codings_of(encoding)):
         declared = http.get("content-length", "")
         if declared.isascii() and declared.isdigit() and len(body) < int(declared[:18]):
             raise CodingError(Quarantine.TRUNCATED_RECORD, "the body is shorter than its HTTP Content-Length")
-    if encoding:
-        body = decode_body(body, encoding, limits)
     if len(body) > limits.max_record_bytes:
         detail = "the payload goes beyond the limit"
         raise CodingError(Quarantine.RECORD_TOO_LARGE, detail, "max_record_bytes", len(body))
@@ -154,9 +156,13 @@ def _decoded(body: bytes, http: dict[str, str], limits: Limits) -> bytes:
 
 
 def policy_of(fields: Fields) -> str | None:
-    """Return the header lines in which an owner speaks about the use of a page, as "name.
+    """Return the header lines in which an owner speaks about the use of a page, None if there are none.
 
-    Value" lines, or None.
+    One "name: value" a line, names in lower case, in the order they were sent.
     """
-    lines = [f"{name.lower()}: {value}" for name, value in fields if name.lower() in POLICY_HEADERS]
+    lines = [
+        f"{name}: {value}"
+        for name, value in ((name.lower(), value) for name, value in fields)
+        if name in POLICY_HEADERS
+    ]
     return "\n".join(lines) or None

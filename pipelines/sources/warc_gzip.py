@@ -21,6 +21,7 @@ from pipelines.sources.window import Tail, Window
 
 MAGIC = b"\x1f\x8b\x08"
 FEED_BYTES = 1 << 16
+UNDECODED = "\ufffd"  # stands in FastWARC's headers where bytes were no UTF-8
 TRIAL_BYTES = 70_000  # a member's own header may hold 64 KiB of extra fields
 
 
@@ -144,7 +145,10 @@ class GzipContainer:
                 block = record.reader.read()
                 if len(block) != length or source.frame_start_position() != record.stream_pos:
                     return reached
-                held = Frame(offset, record.headers.to_tuples(), block, length)
+                fields = record.headers.to_tuples()
+                if any(UNDECODED in value for _, value in fields):
+                    return reached
+                held = Frame(offset, fields, block, length)
             except (OSError, ValueError):
                 return reached
 

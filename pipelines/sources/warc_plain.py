@@ -58,13 +58,21 @@ class PlainContainer:
     def records(self, position: int, end: int) -> Generator[Frame | Broken, None, int]:
         head = self._head(position)
         if head is None:
-            raise DamagedSpan(Quarantine.DAMAGED_CONTAINER, "no WARC record stands here", position, position + 1)
+            raise self._headless(position)
         fields, length, begin = head
         following = self._check(position, begin + length)
         largest = self.limits.max_record_bytes + self.limits.max_header_bytes
         kept = length if length <= largest else self.limits.max_header_bytes
         yield Frame(position, fields, bytes(self.window.at(begin, kept)), length)
         return following
+
+    def _headless(self, position: int) -> DamagedSpan:
+        """Return what to say of a place without a record's head: the file may end inside one."""
+        begun = b"WARC/".startswith(bytes(self.window.at(position, 5)))
+        if begun and self.size - position < self.limits.max_header_bytes:
+            detail = "the file ends inside a record's head"
+            return DamagedSpan(Quarantine.TRUNCATED_RECORD, detail, position, position + 1)
+        return DamagedSpan(Quarantine.DAMAGED_CONTAINER, "no WARC record stands here", position, position + 1)
 
     def _check(self, position: int, stop: int) -> int:
         """Return where the record behind the one in [position, stop) starts.

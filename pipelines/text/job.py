@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from filters import annotate
+from filters import annotate, language
 from filters.annotate import Settings
+from filters.models import fetch_model
 from manifests.keys import digest_of
 from manifests.ledger import Account, balance, total
 from manifests.limits import Limits
@@ -85,15 +86,16 @@ class TextJob:
         planned = []
         for each in self.recipe.inputs:
             store = open_input(each.uri)
-            for unit in plan_units(store, each.name, each.kind, unit_bytes=self.limits.unit_bytes):
+            units = plan_units(store, each.name, each.kind, unit_bytes=self.limits.unit_bytes)
+            if not units:
+                raise FileNotFoundError(f"input {each.name}: {each.uri} is not there, or holds nothing that this job reads")
+            for unit in units:
                 identity = unit.identity()
                 generation = digest_of([store.generation(name) for name in unit.files()])[:16]
                 stage_key = digest_of({**settings, "unit": identity, "generation": generation})
                 planned.append(
                     Planned(unit, int(digest_of(identity)[:16], 16), generation, f"{JOB}/staged/{stage_key[:32]}")
                 )
-        if not planned:
-            raise FileNotFoundError(f"no input: {', '.join(self.inputs.values())} hold nothing that this job reads")
         return planned
 
     def described(self) -> dict[str, Any]:
@@ -123,6 +125,7 @@ class TextJob:
         """Stage every unit; raises QuarantineError where too much of the input is broken."""
         config = {"inputs": self.inputs, "settings": asdict(self.settings)}
         tasks = [each.task for each in planned]
+        fetch_model(language.MODEL)
         markers = self.launcher.run(JOB, Phase("stage", tasks, "pipelines.text.stage:StageUnit", config))
         reasons = Counter[str]()
         for marker in markers:

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from filters.rules import Rule
+from pipelines.report import bins
 from pipelines.text.judges import is_measured
 
 Statistics = dict[str, Any]
@@ -49,21 +50,17 @@ def _rules(failed: np.ndarray, rules: Sequence[Rule]) -> dict[str, dict[str, int
     }
 
 
-def edges_of(rule: Rule) -> np.ndarray:
-    """Return the 41 bin edges of a rule's histogram: even over [0, 1] for fractions, geometric past that."""
-    largest = max(bound for bound in (rule.min, rule.max, 0.0) if bound is not None)
-    if rule.per is not None and largest <= 1:
-        return np.linspace(0.0, 1.0, 41)
-    return np.concatenate([[0.0], np.geomspace(largest / 100 or 0.01, largest * 100 or 1.0, 40)])
+def edges_of(rule: Rule) -> tuple[float, ...]:
+    """Return the bin edges of a rule's histogram; they depend on what it measures, never on its bounds."""
+    return bins.edges_of(rule.numerator, rule.per)
 
 
 def _histogram(rule: Rule, signals: pa.Table, kept: np.ndarray) -> dict[str, list[int]]:
-    """Return counts of 41 bins, the last one open to infinity, for kept records and for the rest."""
-    values = rule.values(signals)
-    bins = np.clip(np.searchsorted(edges_of(rule), values, "right") - 1, 0, 40)
+    """Return counts as pipelines.report.data.Histogram has them, for kept records and for the rest."""
+    values, edges = rule.values(signals), edges_of(rule)
     return {
-        "kept": np.bincount(bins[kept], minlength=41).tolist(),
-        "gone": np.bincount(bins[~kept], minlength=41).tolist(),
+        "kept": bins.bin_counts(values[kept], edges).tolist(),
+        "gone": bins.bin_counts(values[~kept], edges).tolist(),
     }
 
 

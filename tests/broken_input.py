@@ -1,0 +1,379 @@
+"""An input of real pages in every container, without and with all that can be wrong with an input.
+
+`write(folder, broken=False)` and `write(folder, broken=True)` hold the same good pages under the same names.
+"""
+
+import gzip
+import io
+import json
+import random
+import tarfile
+import zlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+
+import corpora
+import pyarrow as pa
+import pyarrow.parquet as pq
+import real_texts
+
+from manifests.limits import KIB, MIB
+from pipelines.sources.warc_writer import Page, gzip_member, http_response, response_record, warcinfo_record
+
+DATE = "2026-01-01T00:00:00Z"
+EVERY = 91  # of 9,141 real pages: 101 good ones
+DIV_PAGE = b"<div>" * 20_000
+ATTRIBUTE_PAGE = b"<p " + b" ".join(b"a%d=1" % i for i in range(50_000)) + b">x</p>"
+
+
+@dataclass(frozen=True)
+class Broken:
+    """One thing that is wrong, where it stands (a URI, or a file of the input), and its reason in quarantine."""
+
+    id: str
+    where: str
+    reason: str
+    limit: str | None = None
+
+
+@cache
+def good_pages() -> tuple[bytes, ...]:
+    """Return about 100 real pages of four manuals in 40 locales, the last two of them nearly equal."""
+    near = [dict(corpora.pages(f"installation-guide-{cpu}"))["en/ch04s03.html"] for cpu in ("amd64", "arm64")]
+    return tuple([body for _, body in corpora.all_pages()[::EVERY]] + near)
+
+
+@cache
+def victims() -> tuple[bytes, ...]:
+    """Return real pages that are not among the good ones, to be broken."""
+    return tuple(body for _, body in corpora.all_pages()[45::EVERY] if 5_000 < len(body) < 50_000)
+
+
+@cache
+def twin() -> bytes:
+    """Return a long page in UTF-8 and Russian, which every wrong declaration would spoil."""
+    pages = dict(corpora.pages("debian-handbook"))
+    return next(body for name, body in sorted(pages.items()) if name.startswith("ru-RU/") and 20_000 < len(body))
+
+
+def burning_page(paragraphs: int = 6_000) -> bytes:
+    """Return 33 KB within every limit of nesting and attributes that make a parser build 3 million elements.
+
+    Each <p> reconstructs 490 open <b> of the first (WHATWG, section 13.2.4.3): no parser that follows the standard is
+    spared. About 4 s of CPU time and 1.5 GB where nothing stops it.
+    """
+    bold = b"".join(b"<b a%d=1>" % i for i in range(490))
+    return b"<p>" + bold + b"</p>" + b"<p>x" * paragraphs
+
+
+def spoiled(body: bytes, share: float) -> bytes:
+    """Return a page with NULs strewn in: this share of its bytes."""
+    chance = random.Random(1)
+    return bytes(0 if chance.random() < share else byte for byte in body)
+
+
+def without_declaration(body: bytes) -> bytes:
+    return body.replace(b"charset", b"tesrahc").replace(b"encoding=", b"gnidocne=")
+
+
+# ---- files of a folder
+
+
+def good_files(pages: Iterable[bytes]) -> dict[str, bytes]:
+    return {f"files/{i:03d}.html": body for i, body in enumerate(pages)}
+
+
+def odd_files() -> dict[str, bytes]:
+    """Return the twin in every disguise, and what is no page at all; each has to be read right, or skipped."""
+    text = without_declaration(twin()).decode()
+    return {
+        "files/twin.html": twin(),
+        "files/utf-16-le-with-mark.html": b"\xff\xfe" + text.encode("utf-16-le"),
+        "files/utf-16-be-with-mark.html": b"\xfe\xff" + text.encode("utf-16-be"),
+        "files/utf-16-le.html": text.encode("utf-16-le"),
+        "files/utf-16-be.html": text.encode("utf-16-be"),
+        "files/utf-16-that-says-latin-1.html": b"\xff\xfe" + b"<meta charset=iso-8859-1>".decode().encode("utf-16-le")
+        + text.encode("utf-16-le"),
+        "files/utf-8-that-says-latin-1.html": b"<meta charset=iso-8859-1>" + text.encode(),
+        "files/utf-8-that-says-utf-16.html": b"<meta charset=utf-16>" + text.encode(),
+        "files/windows-1251-that-says-nothing.html": text.encode("windows-1251", "xmlcharrefreplace"),
+        "files/a-few-nuls.html": twin().replace(b"</p>", b"\0</p>"),
+        "files/only-blanks.html": b"<body> \n </body>",
+        "files/picture.html": b"\x89PNG\r\n\x1a\n" + bytes(100),
+        "files/picture.png": b"\x89PNG\r\n\x1a\n",
+    }
+
+
+def broken_files() -> dict[Broken, bytes]:
+    words = b"many words on one line " * (50 * MIB // 23 + 1)
+
+    def file(what: str, name: str, reason: str, limit: str | None = None) -> Broken:
+        return Broken(what, f"in:files/{name}", reason, limit)
+
+    return {
+        file("100 KB of <div>", "div.html", "nesting_too_deep", "max_nesting_depth"): DIV_PAGE,
+        file("a tag with 50,000 attributes", "attributes.html", "too_many_attributes", "max_attributes"): ATTRIBUTE_PAGE,
+        file("33 KB that burn CPU time in any parser", "burn.html", "parse_timeout"): burning_page(),
+        file("50 MB on one line", "one-line.txt", "record_too_large", "max_record_bytes"): words,
+        file("5 MB on one line", "long-line.html", "line_too_long", "max_line_bytes"): b"<p>" + words[: 5 * MIB],
+        file("9 MB of text", "long.md", "text_too_large", "max_text_bytes"): b"a line of text\n" * (9 * MIB // 15),
+        file("a page full of NULs", "nuls.html", "undecodable_text", "max_replaced_fraction"): spoiled(twin(), 0.2),
+        file("an empty file", "empty.html", "empty_payload"): b"",
+    }
+
+
+# ---- WARC
+
+
+def response(page: Page) -> bytes:
+    return response_record(page, DATE)
+
+
+def bad_uri(name: str) -> str:
+    return f"https://bad.example/{name}"
+
+
+def odd_responses() -> list[bytes]:
+    """Return records that are read right, skipped, refused or merged."""
+    other, again = (Page(f"https://a.example/{name}", victims()[0]) for name in ("again", "again"))
+    lying = Page(bad_uri("lying-header"), without_declaration(twin()), "text/html; charset=shift_jis")
+    copy = replace(other, uri="https://a.example/copy")
+    refusals = (("X-Robots-Tag", "noai"),), (("TDM-Reservation", "1"),)
+    return [
+        *map(response, (other, again, copy, lying)),
+        *(response(Page(bad_uri(f"refused-{i}"), victims()[1], headers=said)) for i, said in enumerate(refusals)),
+        response(Page(bad_uri("refused-meta"), b"<meta name=robots content=noindex>" + victims()[1])),
+        response(Page(bad_uri("gone"), b"<p>gone", status="404 Not Found")),
+        response(Page(bad_uri("picture"), b"\xff\xd8\xff", "image/jpeg")),
+    ]
+
+
+def broken_responses() -> dict[Broken, bytes]:
+    body = victims()[2]
+
+    def at(what: str, name: str, reason: str, page: Page, limit: str | None = None) -> tuple[Broken, bytes]:
+        return Broken(what, bad_uri(name), reason, limit), response(replace(page, uri=bad_uri(name)))
+
+    coded = (("Content-Encoding", "gzip"),)
+    bomb = zlib.compress(bytes(30 * MIB), 9, wbits=31)
+    broken_body = bytearray(zlib.compress(body, 9, wbits=31))
+    broken_body[len(broken_body) // 2] ^= 0x55
+    whole = b"Content-Length: %d" % len(body)
+    block = http_response(Page("", body)).replace(whole, b"Content-Length: %d" % (len(body) + 1), 1)
+    short = record(block, f"WARC-Target-URI: {bad_uri('short')}")
+    wide = (("X-Padding", "x" * 300 * KIB),)
+    long_uri = bad_uri("u" * 5000)
+    return dict(
+        [
+            at("a gzip bomb as coding", "bomb", "decoded_too_large", Page("", bomb, headers=coded), "max_coding_ratio"),
+            at("a gzip body with a flipped bit", "coding", "damaged_coding", Page("", bytes(broken_body), headers=coded)),
+            at("300 KB of HTTP header", "header", "malformed_record", Page("", body, headers=wide), "max_header_bytes"),
+            (Broken("a URI of 5,000 characters", long_uri[:512], "malformed_record", "max_uri_bytes"),
+             response(Page(long_uri, body))),
+            (Broken("a body shorter than its Content-Length", bad_uri("short"), "truncated_record"), short),
+        ]
+    )  # fmt: skip
+
+
+def record(block: bytes, *fields: str) -> bytes:
+    """Return a WARC record with these fields, for what our own writer would not write."""
+    head = "".join(f"{field}\r\n" for field in ("WARC-Type: response", "Content-Type: application/http", *fields))
+    return f"WARC/1.1\r\n{head}Content-Length: {len(block)}\r\n\r\n".encode() + block + b"\r\n\r\n"
+
+
+def web_warc(pages: Iterable[bytes], broken: bool) -> bytes:
+    """Return a file whose every member is sound; in between stand the records that are not."""
+    info = warcinfo_record("web.warc.gz", DATE, (("software", "test"),))
+    good = [response(Page(f"https://web.example/{i}", body)) for i, body in enumerate(pages)]
+    bad = [*odd_responses(), *broken_responses().values()] if broken else []
+    return b"".join(map(gzip_member, [info, *good[: len(good) // 2], *bad, *good[len(good) // 2 :]]))
+
+
+def around(pages: list[bytes], host: str, damage: bytes, pack: Callable[[bytes], bytes] = bytes) -> bytes:
+    """Return records of the pages with damaged bytes in the middle."""
+    records = [pack(response(Page(f"https://{host}.example/{i}", body))) for i, body in enumerate(pages)]
+    half = len(records) // 2
+    return b"".join([*records[:half], damage, *records[half:]])
+
+
+def victim_record(number: int) -> bytes:
+    return response(Page(bad_uri(f"victim-{number}"), victims()[number]))
+
+
+def bad_member() -> bytes:
+    member = bytearray(gzip_member(victim_record(3)))
+    member[len(member) // 2] ^= 1
+    return bytes(member)
+
+
+def cut_member() -> bytes:
+    return gzip_member(victim_record(4))[:-1000]
+
+
+def cut_record() -> bytes:
+    return victim_record(5)[:-1000]
+
+
+def huge_head() -> bytes:
+    padding = (f"X-Padding-{i}: {'x' * 1000}" for i in range(300))
+    return record(http_response(Page("", victims()[6])), f"WARC-Target-URI: {bad_uri('head')}", *padding)
+
+
+# ---- tar, JSON Lines, Parquet
+
+
+def tar(pages: list[bytes], broken: bool) -> bytes:
+    """Return an archive of pages, with a climbing name, an absolute one and two links in the middle."""
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w") as archive:
+
+        def add(name: str, body: bytes, kind: bytes = tarfile.REGTYPE) -> None:
+            info = tarfile.TarInfo(name)
+            info.size, info.type = len(body), kind
+            info.linkname = "" if kind == tarfile.REGTYPE else "../../etc/passwd"
+            archive.addfile(info, io.BytesIO(body))
+
+        for i, body in enumerate(pages):
+            if broken and i == len(pages) // 2:
+                add("../x.html", victims()[7])
+                add("/etc/x.html", victims()[7])
+                add("symbolic.html", b"", tarfile.SYMTYPE)
+                add("hard.html", b"", tarfile.LNKTYPE)
+            add(f"{i}.html", body)
+    return file.getvalue()
+
+
+def line(text: str, name: str) -> bytes:
+    return json.dumps({"text": text, "id": name}, ensure_ascii=False).encode() + b"\n"
+
+
+def broken_lines() -> dict[str, bytes]:
+    """Return what is wrong with a line -> the line."""
+    return {
+        "a lone surrogate": b'{"text": "half a pair: \\ud83d"}\n',
+        "a NUL in a text": b'{"text": "nothing \\u0000 here"}\n',
+        "no JSON": b'{"text": "broken off\n',
+        "JSON that is no object": b'["text"]\n',
+        "bytes that are no UTF-8": b'{"text": "caf\xe9"}\n',
+        "a number with 5,000 digits": b'{"text": "x", "n": ' + b"9" * 5000 + b"}\n",
+        "no text": b'{"id": 7}\n',
+        "a text that is null": b'{"text": null}\n',
+        "JSON 100,000 deep": b'{"text": ' + b"[" * 100_000 + b"]" * 100_000 + b"}\n",
+        "a line of 50 MB": b'{"text": "' + b"x" * (50 * MIB) + b'"}\n',
+    }
+
+
+LINE_REASONS = {
+    "a text that is null": "empty_payload",
+    "JSON 100,000 deep": "nesting_too_deep",
+    "a line of 50 MB": "record_too_large",
+}
+
+
+def jsonl(pages: list[bytes], broken: bool) -> bytes:
+    good = [line(real_texts.extracted(body), str(i)) for i, body in enumerate(pages)]
+    half = len(good) // 2
+    return b"".join([*good[:half], *(broken_lines().values() if broken else ()), *good[half:]])
+
+
+def line_places(pages: list[bytes]) -> dict[str, str]:
+    """Return what is wrong with a line -> the URI that the line goes by: the offset of its first byte."""
+    at = sum(len(line(real_texts.extracted(body), str(i))) for i, body in enumerate(pages[: len(pages) // 2]))
+    places = {}
+    for what, bad in broken_lines().items():
+        places[what] = f"in:rows.jsonl#{at}"
+        at += len(bad)
+    return places
+
+
+def parquet(pages: list[bytes], broken: bool) -> bytes:
+    """Return row groups of two pages; broken: one more in the middle, with a flipped byte in a page of its texts."""
+    texts = [real_texts.extracted(body) for body in pages]
+    rows = [{"text": text, "id": str(i)} for i, text in enumerate(texts)]
+    if broken:
+        bad = [{"text": f"victim {text}", "id": f"bad-{i}"} for i, text in enumerate(map(real_texts.extracted, victims()[8:10]))]
+        rows[4:4] = bad
+    sink = io.BytesIO()
+    table = pa.Table.from_pylist(rows)
+    pq.write_table(table, sink, row_group_size=2, write_page_checksum=True, compression="none", use_dictionary=False)
+    data = bytearray(sink.getvalue())
+    if broken:
+        data[data.index(b"victim ")] ^= 1
+    return bytes(data)
+
+
+def cut_stream(pages: list[bytes], broken: bool) -> bytes:
+    """Return JSON Lines in gzip members, the last of them cut in its middle."""
+    good = b"".join(gzip.compress(line(real_texts.extracted(body), str(i)), mtime=0) for i, body in enumerate(pages))
+    last = gzip.compress(line(real_texts.extracted(victims()[10]), "bad"), mtime=0)
+    return good + (last[: len(last) // 2] if broken else b"")
+
+
+def bomb_stream(pages: list[bytes], broken: bool) -> bytes:
+    """Return JSON Lines in gzip members, the last of them 30 MB of nothing."""
+    good = b"".join(gzip.compress(line(real_texts.extracted(body), str(i)), mtime=0) for i, body in enumerate(pages))
+    return good + (gzip.compress(bytes(30 * MIB), mtime=0) if broken else b"")
+
+
+# ---- all of it
+
+
+def shares() -> dict[str, list[bytes]]:
+    """Return container -> the good pages that it holds."""
+    sizes = {
+        "files": 20, "web.warc.gz": 20, "damaged.warc.gz": 8, "cut.warc.gz": 8, "cut.warc": 8, "head.warc": 8,
+        "a.tar": 8, "rows.jsonl": 8, "table.parquet": 8, "cut.jsonl.gz": 4,
+    }  # fmt: skip
+    pages, at, found = list(good_pages()), 0, {}
+    for name, size in sizes.items():
+        found[name], at = pages[at : at + size], at + size
+    return found | {"bomb.jsonl.gz": pages[at:]}
+
+
+def contents(broken: bool) -> dict[str, bytes]:
+    """Return the input's files by name."""
+    share = shares()
+    damage: Callable[[Callable[[], bytes]], bytes] = lambda make: make() if broken else b""  # noqa: E731
+    files = good_files(share["files"]) | {
+        "web.warc.gz": web_warc(share["web.warc.gz"], broken),
+        "damaged.warc.gz": around(share["damaged.warc.gz"], "damaged", damage(bad_member), gzip_member),
+        "cut.warc.gz": around(share["cut.warc.gz"], "cut-gz", b"", gzip_member) + damage(cut_member),
+        "cut.warc": around(share["cut.warc"], "cut", b"") + damage(cut_record),
+        "head.warc": around(share["head.warc"], "head", damage(huge_head)),
+        "a.tar": tar(share["a.tar"], broken),
+        "rows.jsonl": jsonl(share["rows.jsonl"], broken),
+        "table.parquet": parquet(share["table.parquet"], broken),
+        "cut.jsonl.gz": cut_stream(share["cut.jsonl.gz"], broken),
+        "bomb.jsonl.gz": bomb_stream(share["bomb.jsonl.gz"], broken),
+    }
+    if broken:
+        files |= {bad.where.removeprefix("in:"): body for bad, body in broken_files().items()} | odd_files()
+        files["empty.warc.gz"] = b""
+        files["stump.parquet"] = files["table.parquet"][:-10]
+    return files
+
+
+def write(folder: Path, broken: bool) -> None:
+    for name, body in contents(broken).items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(body)
+
+
+def all_broken() -> list[Broken]:
+    """Return everything that has to be found in quarantine."""
+    return [
+        *broken_files(),
+        *broken_responses(),
+        Broken("a gzip member with a flipped bit", "damaged.warc.gz", "damaged_container"),
+        Broken("a compressed file that was cut", "cut.warc.gz", "truncated_record"),
+        Broken("a plain file that was cut", "cut.warc", "truncated_record"),
+        Broken("an empty WARC file", "empty.warc.gz", "damaged_container"),
+        Broken("300 KB of WARC header", "head.warc", "damaged_container"),
+        *(Broken(what, place, LINE_REASONS.get(what, "malformed_record")) for what, place in line_places(shares()["rows.jsonl"]).items()),
+        Broken("a Parquet page with a flipped bit", "table.parquet", "damaged_container"),
+        Broken("a Parquet file without its end", "stump.parquet", "damaged_container"),
+        Broken("a compressed stream that was cut", "cut.jsonl.gz", "truncated_record"),
+        Broken("a compressed stream that is a bomb", "bomb.jsonl.gz", "decoded_too_large", "max_coding_ratio"),
+    ]
