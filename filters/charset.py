@@ -59,7 +59,7 @@ def decode(payload: bytes, transport: str | None, *, is_markup: bool) -> Decoded
     encoding, origin = _choose(payload, transport, is_markup)
     decoded = _decoded(payload, encoding, origin)
     if decoded.replaced and origin in ("transport", "declaration"):
-        detected = _decoded(payload, codec_of(detect_encoding(payload)) or "cp1252", "detection")
+        detected = _decoded(payload, codec_of(detect_encoding(payload) or "") or "cp1252", "detection")
         return min(decoded, detected, key=lambda one: one.replaced)
     return decoded
 
@@ -86,7 +86,7 @@ def _choose(payload: bytes, transport: str | None, is_markup: bool) -> tuple[str
         return "utf-8", "content"
     if declared:
         return declared
-    detected = codec_of(detect_encoding(payload))
+    detected = codec_of(detect_encoding(payload) or "")
     if detected and detected != "utf-8":
         return detected, "detection"
     return ("utf-8", "content") if _is_utf8(payload) else ("cp1252", "default")

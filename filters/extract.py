@@ -38,12 +38,32 @@ DOCUMENTS = pa.schema(
 HTML, XHTML, PLAIN, MARKDOWN = "text/html", "application/xhtml+xml", "text/plain", "text/markdown"
 _KINDS = {HTML: HTML, XHTML: XHTML, PLAIN: PLAIN, MARKDOWN: MARKDOWN, "text/x-markdown": MARKDOWN}
 _XML = ("application/xml", "text/xml")
-_UNKNOWN = (None, "", "application/octet-stream", "application/unknown", "unknown/unknown", "binary/octet-stream", "*/*")
-_BINARY = (b"%PDF-", b"\x89PNG", b"GIF8", b"\xff\xd8\xff", b"PK\x03\x04", b"\x1f\x8b", b"RIFF", b"\x00\x00\x01\x00", b"OggS")
+_UNKNOWN = (
+    None,
+    "",
+    "application/octet-stream",
+    "application/unknown",
+    "unknown/unknown",
+    "binary/octet-stream",
+    "*/*",
+)
+_BINARY = (
+    b"%PDF-",
+    b"\x89PNG",
+    b"GIF8",
+    b"\xff\xd8\xff",
+    b"PK\x03\x04",
+    b"\x1f\x8b",
+    b"RIFF",
+    b"\x00\x00\x01\x00",
+    b"OggS",
+)
 _SNIFFED_BYTES = 1024
 _HTML_BEGINNINGS = tuple(
     b"<" + name
-    for name in b"!doctype html,html,head,body,title,script,style,table,div,p,a,h1,br,b,font,img,!--,meta,iframe".split(b",")
+    for name in b"!doctype html,html,head,body,title,script,style,table,div,p,a,h1,br,b,font,img,!--,meta,iframe".split(
+        b","
+    )
 )
 
 
@@ -70,7 +90,8 @@ class Rejected(Exception):
     def __init__(self, reason: Quarantine, detail: str = "", limit: str | None = None, *numbers: int) -> None:
         super().__init__(detail or str(reason))
         self.reason, self.detail, self.limit = reason, detail, limit
-        self.limit_value, self.observed = numbers or (None, None)
+        self.limit_value: int | None = numbers[0] if numbers else None
+        self.observed: int | None = numbers[1] if numbers else None
 
 
 class _Passed(Exception):
@@ -101,7 +122,7 @@ class Record(NamedTuple):
     payload: bytes
 
 
-def extract(  # noqa: PLR0913  (what the plan knows about a unit)
+def extract(
     raw: pa.RecordBatch,
     limits: Limits,
     progress: Callable[[int], None],
@@ -123,7 +144,7 @@ def extract(  # noqa: PLR0913  (what the plan knows about a unit)
     payloads = raw.column("payload")
     for row, fields in enumerate(zip(*columns, strict=True)):
         progress(row)
-        record = Record(*fields, payload=payloads[row].as_buffer().to_pybytes())
+        record = Record._make((*fields, payloads[row].as_buffer().to_pybytes()))
         try:
             documents.append(extract_record(record, limits, refuse))
             rows.append(row)

@@ -60,7 +60,7 @@ def quality_signals(text: pa.StringArray, words: Segmentation, lines: Lines) -> 
     """Return QUALITY_COLUMNS, int32, shape (len(text),); all 0 for an empty text."""
     body, offsets = string_buffers(text)
     out = np.zeros((len(QUALITY_COLUMNS), len(text)), np.int32)
-    _count_words((words.doc_offsets, words.chars, words.flags, words.hashes), HOLDS_LETTER, _stop_word_hashes(), out)
+    _count_words((words.doc_offsets, words.chars, words.flags, words.hashes), HOLDS_LETTER, _stop_words(), out)
     _count_marks(body, offsets, out)
     _count_line_marks(body, (lines.doc_offsets, lines.starts, lines.ends), FLAGS, out)
     return pa.RecordBatch.from_arrays([pa.array(column) for column in out], list(QUALITY_COLUMNS))
@@ -80,34 +80,33 @@ def repetition_signals(text: pa.StringArray, words: Segmentation, lines: Lines) 
 
 
 @cache
-def _stop_word_hashes() -> Any:
-    return np.asarray(segment(pa.array(STOP_WORDS)).hashes)
-
-
-@kernel
-def _stop_word(word: int, stops: Any) -> int:
-    """Return the bit of a stop word's hash, 0 for another word."""
-    for k in range(len(stops)):
-        if word == stops[k]:
-            return 1 << k
-    return 0
+def _stop_words() -> tuple[Any, Any]:
+    """Return the stop words' hashes, and a table: the low bits of a hash -> the number of the stop word it may be."""
+    hashes = np.array(segment(pa.array(STOP_WORDS)).hashes)
+    size = 64
+    while len(np.unique(hashes % size)) < len(hashes):
+        size *= 2
+    numbers = np.zeros(size, np.int64)
+    numbers[hashes % size] = np.arange(len(hashes))
+    return hashes, numbers
 
 
 @kernel
 def _count_words(words: Any, letter: int, stops: Any, out: Any) -> None:
     doc_offsets, chars, flags, hashes = words
-    maybe = np.uint64(0)  # by the last six bits of a hash: it may be a stop word
-    for k in range(len(stops)):
-        maybe |= np.uint64(1) << (stops[k] & np.uint64(63))
+    listed, numbers = stops
+    mask = np.uint64(len(numbers) - 1)
     for doc in range(len(doc_offsets) - 1):
+        first, last = doc_offsets[doc], doc_offsets[doc + 1]
         length, alphabetic, found = 0, 0, 0
-        for word in range(doc_offsets[doc], doc_offsets[doc + 1]):
-            length += chars[word]
-            alphabetic += (flags[word] & letter) != 0
-            if maybe >> (hashes[word] & np.uint64(63)) & np.uint64(1):
-                found |= _stop_word(hashes[word], stops)
-        out[_WORDS, doc] = doc_offsets[doc + 1] - doc_offsets[doc]
-        out[_WORD_CHARS, doc], out[_ALPHABETIC, doc] = length, alphabetic
+        for count in chars[first:last]:
+            length += count
+        for flag in flags[first:last]:
+            alphabetic += (flag & letter) != 0
+        for word in hashes[first:last]:
+            number = numbers[word & mask]
+            found |= (word == listed[number]) << number
+        out[_WORDS, doc], out[_WORD_CHARS, doc], out[_ALPHABETIC, doc] = last - first, length, alphabetic
         while found:
             out[_STOPS, doc] += found & 1
             found >>= 1

@@ -35,9 +35,7 @@ from manifests.reasons import Quarantine
 
 POLL_S = 0.1  # how often a busy child's clock is read
 WHOLE_BATCH_FACTOR = 30  # CPU limit of a step over a whole batch, in limits of one record
-IDLE_FACTOR = (
-    30  # wall clock without any CPU time or progress, in limits of one record: a child that is stuck
-)
+IDLE_FACTOR = 30  # wall clock without any CPU time or progress, in limits of one record: a child that is stuck
 DEATH_S = 10.0  # between a child's hanging up and its end
 BATCHES_PER_CHILD = 2000
 START_S = 600.0  # imports, models and, with a cold cache, kernels to compile
@@ -138,9 +136,7 @@ class GuardedPool:
                 return WHOLE_BATCH
         return int(rows[max(trouble.row, 0)]) if len(rows) else WHOLE_BATCH
 
-    def _attempt(
-        self, batch: pa.RecordBatch, *, fresh: bool = False
-    ) -> "dict[str, pa.RecordBatch | bytes] | _Trouble":
+    def _attempt(self, batch: pa.RecordBatch, *, fresh: bool = False) -> "dict[str, pa.RecordBatch | bytes] | _Trouble":
         child = _Child(self._order) if fresh else self._take()
         try:
             outcome = child.run(batch, self.limits)
@@ -333,9 +329,7 @@ def _spawn(connection_fd: int, arena_fd: int) -> "subprocess.Popen[bytes]":
     environment = {**os.environ, **_ONE_THREAD, "MALLOC_ARENA_MAX": "2"}
 
     def start() -> "subprocess.Popen[bytes]":
-        return subprocess.Popen(
-            command, pass_fds=(connection_fd, arena_fd), stdin=subprocess.DEVNULL, env=environment
-        )
+        return subprocess.Popen(command, pass_fds=(connection_fd, arena_fd), stdin=subprocess.DEVNULL, env=environment)
 
     return _spawner().submit(start).result()
 

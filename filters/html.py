@@ -93,9 +93,7 @@ def read_page(page: bytes, scan: prescan.Scan, uri: str) -> Page:
     return Page(
         title=_title(tree),
         text=text,
-        parts=DocumentParts(
-            order_parts(text, blocks, images[:, 0]), _addresses(page, places[images[:, 1]], base)
-        ),
+        parts=DocumentParts(order_parts(text, blocks, images[:, 0]), _addresses(page, places[images[:, 1]], base)),
         markup=[(kind, _MARK_CHARACTER.sub("", content)) for kind, content in _markup(tree, scan.hints)],
         license=_license(tree, uri) if scan.hints & HAS_LICENSE else None,
         policy=_policy(tree) if scan.hints & HAS_POLICY else [],
@@ -146,7 +144,8 @@ def _address(tag: bytes, base: str) -> ImageAddress:
 def resolve(base: str, address: str) -> str | None:
     """Return the address in full, or None where it can't be one.
 
-    A local base, "input-name:relative/path[#row]", gives "input-name:path" by the rules of paths; it never leaves its input.
+    A local base, "input-name:relative/path[#row]", gives "input-name:path" by the rules of paths and never leaves its
+    input.
     """
     if len(address) > MAX_URI_BYTES:
         return None

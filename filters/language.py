@@ -45,7 +45,9 @@ def _predict(lines: list[str]) -> tuple[list[str], np.ndarray]:
 
     The binding's own method for many lines: `predict("one string")` fails with numpy 2.
     """
-    labels, scores = load_model().f.multilinePredict([line.replace("\n", " ") + "\n" for line in lines], 1, 0.0, "strict")
+    labels, scores = load_model().f.multilinePredict(
+        [line.replace("\n", " ") + "\n" for line in lines], 1, 0.0, "strict"
+    )
     best = [label[0].removeprefix(_PREFIX) if label else UNDETERMINED for label in labels]
     top = np.array([score[0] if len(score) else 0.0 for score in scores], np.float32)
     return best, np.clip(top, 0.0, 1.0)

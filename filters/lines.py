@@ -104,36 +104,50 @@ def _cut(body: Any, offsets: Any, newlines: Any, flags: Any, out: Any) -> None:
 
 
 @kernel
-def _word_at(body: Any, i: int) -> int:
-    """Return the eight bytes from body[i] as a little-endian uint64; written out, it is one load."""
+def _word_at(body: Any, i: int) -> Any:
+    """Return the eight bytes from body[i] as a little-endian uint64.
+
+    Written out, and with an index that can't be negative, it becomes one load.
+    """
+    at = np.uint64(i)
     return (
-        np.uint64(body[i])
-        | (np.uint64(body[i + 1]) << np.uint64(8))
-        | (np.uint64(body[i + 2]) << np.uint64(16))
-        | (np.uint64(body[i + 3]) << np.uint64(24))
-        | (np.uint64(body[i + 4]) << np.uint64(32))
-        | (np.uint64(body[i + 5]) << np.uint64(40))
-        | (np.uint64(body[i + 6]) << np.uint64(48))
-        | (np.uint64(body[i + 7]) << np.uint64(56))
+        np.uint64(body[at])
+        | (np.uint64(body[at + np.uint64(1)]) << np.uint64(8))
+        | (np.uint64(body[at + np.uint64(2)]) << np.uint64(16))
+        | (np.uint64(body[at + np.uint64(3)]) << np.uint64(24))
+        | (np.uint64(body[at + np.uint64(4)]) << np.uint64(32))
+        | (np.uint64(body[at + np.uint64(5)]) << np.uint64(40))
+        | (np.uint64(body[at + np.uint64(6)]) << np.uint64(48))
+        | (np.uint64(body[at + np.uint64(7)]) << np.uint64(56))
     )
 
 
 @kernel
-def _hash_and_length(body: Any, start: int, end: int) -> tuple[int, int]:
-    """Return the hash of the bytes and their number of code points: bytes less those of the form 10xxxxxx."""
+def _following(word: Any) -> Any:
+    """Return how many of the eight bytes have the form 10xxxxxx: they follow the first byte of a character."""
+    following = (word >> np.uint64(7)) & ~(word >> np.uint64(6)) & _ONES
+    return np.int64((following * _ONES) >> np.uint64(56))
+
+
+@kernel
+def _hash_and_length(body: Any, start: int, end: int) -> Any:
+    """Return the hash of the bytes and their number of code points."""
     state = np.uint64(end - start) * _K
     points, i = end - start, start
     while i + 8 <= end:
         word = _word_at(body, i)
-        following = (word >> np.uint64(7)) & ~(word >> np.uint64(6)) & _ONES
-        points -= np.int64((following * _ONES) >> np.uint64(56))
+        points -= _following(word)
         state = (state ^ word) * _K
         state ^= state >> np.uint64(29)
         i += 8
     rest = np.uint64(0)
-    for k in range(i, end):
-        rest = (rest << np.uint64(8)) | np.uint64(body[k])
-        points -= (body[k] & 0xC0) == 0x80
+    if end - start >= 8:
+        if i < end:  # the last bytes from a word that reaches back
+            rest = _word_at(body, end - 8) >> np.uint64(8 * (8 - end + i))
+    else:
+        for k in range(i, end):
+            rest |= np.uint64(body[k]) << np.uint64(8 * (k - i))
+    points -= _following(rest)
     return mix64((state ^ rest) * _K), points
 
 
@@ -150,18 +164,15 @@ def _citation_start(body: Any, start: int, end: int) -> int:
 
 @kernel
 def _ends_sentence(body: Any, start: int, end: int, flags: Any) -> bool:
-    while end > start and not ord("0") <= body[end - 1] <= ord("9") and not ord("a") <= body[end - 1] | 0x20 <= ord("z"):
-        before = _citation_start(body, start, end)
-        if before < end:
-            end = before
-            continue
-        last = _previous(body, end, start)
-        of = _flags_at(body, last, flags)[0]
-        if of & TERMINAL:
-            return True
+    while end > start:
+        last = end - 1
+        of = flags[body[last]]
+        if body[last] >= 0x80:
+            last = _previous(body, end, start)
+            of = _flags_at(body, last, flags)[0]
         if not of & CLOSER:
-            return False
-        end = last
+            return bool(of & TERMINAL)
+        end = min(last, _citation_start(body, start, end))
     return False
 
 

@@ -1,4 +1,4 @@
-"""Machine-readable mark-up of a page, kept as it stood: JSON-LD, FAQ pages in microdata, question-and-answer details."""
+"""Machine-readable mark-up of a page, kept as it stood: JSON-LD, FAQ pages in microdata, details with a summary."""
 
 from collections.abc import Iterator
 from typing import Any

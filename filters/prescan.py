@@ -130,7 +130,9 @@ def _character_classes() -> np.ndarray:
 _KEYS, _KINDS = _name_table()
 _SPACE, _CLOSE, _SLASH, _EQUALS = 1, 2, 4, 8
 _CLASS = _character_classes()
-_ROBOTS, _TDM, _US, _LD_JSON = (np.frombuffer(word, np.uint8) for word in (b"robots", b"tdm-", b"corpusmill", b"ld+json"))
+_ROBOTS, _TDM, _US, _LD_JSON = (
+    np.frombuffer(word, np.uint8) for word in (b"robots", b"tdm-", b"corpusmill", b"ld+json")
+)
 
 
 @kernel
@@ -346,7 +348,7 @@ def _survey(data: Any) -> int:
         highest = max(highest, data[i])
         references += (data[i] == 38) & (data[i + 1] == 35)
         faq += (data[i] == 70) & (data[i + 1] == 65) & (data[i + 2] == 81) & (data[i + 3] == 80)
-        license += (data[i] == 61) & (data[i + 1] == 34) & (data[i + 2] == 108) & (data[i + 3] == 105)
+        license += (data[i] == 34) & (data[i + 1] == 108) & (data[i + 2] == 105) & (data[i + 3] == 99)
     bits = HAS_HIGH_PLANES if highest >= 0xF3 else 0
     return bits | (references > 0) * HAS_REFERENCES | (faq > 0) * HAS_FAQ | (license > 0) * HAS_LICENSE
 
@@ -385,7 +387,7 @@ def _start_tag(walk: Any, data: Any, begin: int, key: int, end: int, empty: bool
         _place(walk, IMAGE_HERE, begin, end)
     if META <= what <= DETAILS or what == RAW_TEXT:
         walk[HINTS] |= _hint(what, data, begin, end)
-    if what == VOID or META >= what >= IMAGE or what == BASE or (empty and foreign):
+    if what in (VOID, IMAGE, META, BASE) or (empty and foreign):
         return end
     if empty and walk[XML] != 0:
         if _has_room(walk):

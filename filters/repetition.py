@@ -79,7 +79,7 @@ def _longest(doc_offsets: Any) -> int:
 
 
 @kernel
-def _seen(keys: Any, stamps: Any, size: int, stamp: int, key: int) -> bool:
+def _seen(keys: Any, stamps: Any, size: int, stamp: int, key: Any) -> bool:
     """Say whether `key` was put into the first `size` slots under this stamp before, and put it there."""
     slot = np.int64(key & np.uint64(size - 1))
     while stamps[slot] == stamp:

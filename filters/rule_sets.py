@@ -1,11 +1,11 @@
 """The rule sets by name, with the thresholds of their papers; a set's order is the order in which its rules object.
 
 The papers' bounds are for English. Overrides are for languages whose words or lines are of another size, or end
-otherwise, and only where the paper's bound drops other texts than it drops in English: each was set on the translations of the same
-manual pages (debian-handbook, installation-guide, libreoffice-help), so that the bound cuts off about as much of
-both; tests/test_language_fairness.py holds the drop rates together. Medians of the same pages:
+otherwise, and only where the paper's bound drops other texts than it drops in English. Each was set on translations
+of the same manual pages (debian-handbook, installation-guide, libreoffice-help), so that it cuts off about as many
+of both; tests/test_language_fairness.py holds the drop rates together. Medians of the same pages:
   characters a word     en 4.8   ja 2.4   zh 1.8-2.1   ko 3.2   (th 3.7, hi 3.6, ru 6.4, ar 4.6 need no other bound)
-  words a page, en = 1  ja 1.2   zh 1.0   ko 0.75 (a Korean word carries its particles)
+  words a page, en = 1  ja 1.2   zh 1.0   ko 0.75 (a Korean word carries its particles; so 60 and 40)
   short lines           en 0.22  zh 0.42, for the same line takes fewer columns in Chinese
 FineWeb's duplicate characters: 0.1 as in the paper. Its code, and so the published data set, had 0.01, which drops
 67 % of the pages of Debian's English installation guide; FineWeb2 went back to 0.1.
@@ -42,7 +42,9 @@ GOPHER_V1 = (
         Rule(f"gopher_v1/duplicate_{n}_gram_char_fraction", f"duplicate_{n}_gram_char_count", "char_count", max=bound)
         for n, bound in _DUPLICATE_BOUNDS.items()
     ),
-    Rule("gopher_v1/word_count", "word_count", min=50, max=100_000, overrides={"ja": (60, 100_000), "ko": (40, 100_000)}),
+    Rule(
+        "gopher_v1/word_count", "word_count", min=50, max=100_000, overrides={"ja": (60, 100_000), "ko": (40, 100_000)}
+    ),
     Rule(
         "gopher_v1/mean_word_length",
         "word_char_count",
@@ -82,9 +84,7 @@ FINEWEB_V1 = (
         max=0.67,
         overrides=_chinese((None, 0.85)),
     ),
-    Rule(
-        "fineweb_v1/duplicate_line_char_fraction", "fineweb_duplicate_line_char_count", "fineweb_char_count", max=0.1
-    ),
+    Rule("fineweb_v1/duplicate_line_char_fraction", "fineweb_duplicate_line_char_count", "fineweb_char_count", max=0.1),
     Rule("fineweb_v1/newline_ratio", "fineweb_newline_count", "fineweb_word_count", max=0.3),
 )
 

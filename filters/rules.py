@@ -52,7 +52,8 @@ class Rule:
 
     def fails(self, signals: pa.RecordBatch, language: pa.StringArray) -> npt.NDArray[np.bool_]:
         """Return which rows this rule drops, shape (signals.num_rows,); NaN drops where the rule has a bound."""
-        return self._sides(signals, language) != _INSIDE
+        drops: npt.NDArray[np.bool_] = self._sides(signals, language) != _INSIDE
+        return drops
 
     def reasons(self, signals: pa.RecordBatch, language: pa.StringArray) -> pa.StringArray:
         """Return "name<min" or "name>max" for rows that this rule drops, null for others; "name is NaN" for NaN."""
@@ -140,9 +141,7 @@ def _rebound(rule: Rule, given: Mapping[str, float | None]) -> Rule:
     strange = sorted(set(given) - {"min", "max"})
     if strange:
         raise ValueError(f"{rule.name}: a bound is min or max, not {strange[0]!r}")
-    overrides = {
-        code: (given.get("min", low), given.get("max", high)) for code, (low, high) in rule.overrides.items()
-    }
+    overrides = {code: (given.get("min", low), given.get("max", high)) for code, (low, high) in rule.overrides.items()}
     return replace(rule, min=given.get("min", rule.min), max=given.get("max", rule.max), overrides=overrides)
 
 
@@ -160,9 +159,7 @@ def _column(signals: pa.RecordBatch, name: str, rule: str) -> npt.NDArray[np.flo
     return values
 
 
-def _bounds_by_row(
-    rule: Rule, language: pa.StringArray
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def _bounds_by_row(rule: Rule, language: pa.StringArray) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Return min and max of each row, infinite where there is none; one look-up for each language of the batch."""
     codes, index = _coded(language)
     bounds = [rule.bounds(code) for code in codes]

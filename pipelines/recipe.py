@@ -138,12 +138,8 @@ class Text(Block):
     edits: tuple[Literal["c4_lines_v1"], ...] = ("c4_lines_v1",)
     policy: Policy = Policy()
     dedup: Dedup = Dedup()
-    shards: Annotated[Shards, Field(description="files of the output; auto: by the size of the input")] = (
-        "auto"
-    )
-    dropped_text_sample: Annotated[
-        Fraction, Field(description="share of what is dropped, stored with text")
-    ] = 0.02
+    shards: Annotated[Shards, Field(description="files of the output; auto: by the size of the input")] = "auto"
+    dropped_text_sample: Annotated[Fraction, Field(description="share of what is dropped, stored with text")] = 0.02
     max_quarantined_fraction: Annotated[
         Fraction, Field(description="the job fails where more of its records are broken")
     ] = 0.05
@@ -245,9 +241,7 @@ class Recipe(Block):
 
     def limits(self) -> Limits:
         """Return the limits of the job: the defaults, changed where the recipe says so."""
-        return Limits(
-            **self.limits_block.model_dump(), max_quarantined_fraction=self.text.max_quarantined_fraction
-        )
+        return Limits(**self.limits_block.model_dump(), max_quarantined_fraction=self.text.max_quarantined_fraction)
 
 
 def rule_names() -> dict[str, list[str]]:

@@ -221,9 +221,7 @@ def _message(model: type[BaseModel], path: Path, error: Mapping[str, Any]) -> st
     if "at" in error.get("ctx", {}) or not error["msg"].startswith("Input should"):
         return str(error["msg"]).removeprefix("Value error, ")
     message = str(error["msg"]).replace("Input should", "must").replace("valid array", "list")
-    return (
-        f"{message.replace('an object', 'a block')}; got {given if len(given) <= 60 else given[:57] + '...'}"
-    )
+    return f"{message.replace('an object', 'a block')}; got {given if len(given) <= 60 else given[:57] + '...'}"
 
 
 def _where_it_belongs(model: type[BaseModel], path: Path) -> str:

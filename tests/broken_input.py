@@ -24,18 +24,53 @@ from pipelines.sources.warc_writer import Page, gzip_member, http_response, resp
 
 DATE = "2026-01-01T00:00:00Z"
 EVERY = 91  # of 9,141 real pages: 101 good ones
-DIV_PAGE = b"<div>" * 20_000
-ATTRIBUTE_PAGE = b"<p " + b" ".join(b"a%d=1" % i for i in range(50_000)) + b">x</p>"
 
 
 @dataclass(frozen=True)
 class Broken:
-    """One thing that is wrong, where it stands (a URI, or a file of the input), and its reason in quarantine."""
+    """One thing that is wrong; where it stands: a URI, a file of the input, or a line of rows.jsonl."""
 
     id: str
     where: str
     reason: str
     limit: str | None = None
+
+
+BROKEN = (
+    Broken("100 KB of <div>", "in:files/div.html", "nesting_too_deep", "max_nesting_depth"),
+    Broken("a tag with 50,000 attributes", "in:files/attributes.html", "too_many_attributes", "max_attributes"),
+    Broken("400 KB that burn CPU time in any parser", "in:files/burn.html", "parse_timeout", "parse_cpu_s"),
+    Broken("50 MB on one line", "in:files/one-line.txt", "record_too_large", "max_record_bytes"),
+    Broken("5 MB on one line", "in:files/long-line.html", "line_too_long", "max_line_bytes"),
+    Broken("9 MB of text", "in:files/long.md", "text_too_large", "max_text_bytes"),
+    Broken("a page full of NULs", "in:files/nuls.html", "undecodable_text", "max_replaced_fraction"),
+    Broken("an empty file", "in:files/empty.html", "empty_payload"),
+    Broken("a gzip bomb as coding", "https://bad.example/bomb", "decoded_too_large", "max_coding_ratio"),
+    Broken("a gzip body with a flipped bit", "https://bad.example/coding", "damaged_coding"),
+    Broken("300 KB of HTTP header", "https://bad.example/header", "malformed_record", "max_header_bytes"),
+    Broken("a URI of 5,000 characters", f"https://bad.example/{'u' * 492}", "malformed_record", "max_uri_bytes"),
+    Broken("a body shorter than its Content-Length", "https://bad.example/short", "truncated_record"),
+    Broken("a gzip member with a flipped bit", "damaged.warc.gz", "damaged_container"),
+    Broken("a compressed file that was cut", "cut.warc.gz", "truncated_record"),
+    Broken("a plain file that was cut", "cut.warc", "truncated_record"),
+    Broken("an empty WARC file", "empty.warc.gz", "damaged_container"),
+    Broken("300 KB of WARC header", "head.warc", "damaged_container"),
+    Broken("a lone surrogate", "line", "malformed_record"),
+    Broken("a NUL in a text", "line", "malformed_record"),
+    Broken("no JSON", "line", "malformed_record"),
+    Broken("JSON that is no object", "line", "malformed_record"),
+    Broken("bytes that are no UTF-8", "line", "malformed_record"),
+    Broken("a number with 5,000 digits", "line", "malformed_record"),
+    Broken("no text", "line", "malformed_record"),
+    Broken("a text that is null", "line", "empty_payload"),
+    Broken("JSON 100,000 deep", "line", "nesting_too_deep"),
+    Broken("a line of 50 MB", "line", "record_too_large", "max_record_bytes"),
+    Broken("a Parquet page with a flipped bit", "table.parquet", "damaged_container"),
+    Broken("a Parquet file without its end", "stump.parquet", "damaged_container"),
+    Broken("a compressed stream that was cut", "cut.jsonl.gz", "truncated_record"),
+    Broken("a compressed stream that is a bomb", "bomb.jsonl.gz", "decoded_too_large", "max_coding_ratio"),
+)
+UNSAFE_TAR_MEMBERS = 4
 
 
 @cache
@@ -55,14 +90,14 @@ def victims() -> tuple[bytes, ...]:
 def twin() -> bytes:
     """Return a long page in UTF-8 and Russian, which every wrong declaration would spoil."""
     pages = dict(corpora.pages("debian-handbook"))
-    return next(body for name, body in sorted(pages.items()) if name.startswith("ru-RU/") and 20_000 < len(body))
+    return next(body for name, body in sorted(pages.items()) if name.startswith("ru-RU/") and len(body) > 20_000)
 
 
-def burning_page(paragraphs: int = 6_000) -> bytes:
-    """Return 33 KB within every limit of nesting and attributes that make a parser build 3 million elements.
+def burning_page(paragraphs: int = 100_000) -> bytes:
+    """Return 400 KB within every limit of nesting and attributes that make a parser build 49 million elements.
 
-    Each <p> reconstructs 490 open <b> of the first (WHATWG, section 13.2.4.3): no parser that follows the standard is
-    spared. About 4 s of CPU time and 1.5 GB where nothing stops it.
+    Each <p> reconstructs the 490 open <b> of the first (WHATWG, section 13.2.4.3), so no parser that follows the
+    standard is spared: 3,000 paragraphs cost 2 s and 700 MB.
     """
     bold = b"".join(b"<b a%d=1>" % i for i in range(490))
     return b"<p>" + bold + b"</p>" + b"<p>x" * paragraphs
@@ -81,46 +116,58 @@ def without_declaration(body: bytes) -> bytes:
 # ---- files of a folder
 
 
+DISGUISES = (
+    "utf-16-le-with-mark",
+    "utf-16-be-with-mark",
+    "utf-16-le",
+    "utf-16-be",
+    "utf-16-that-says-latin-1",
+    "utf-8-that-says-latin-1",
+    "utf-8-that-says-utf-16",
+    "windows-1251-that-says-nothing",
+    "a-few-nuls",
+)
+
+
 def good_files(pages: Iterable[bytes]) -> dict[str, bytes]:
     return {f"files/{i:03d}.html": body for i, body in enumerate(pages)}
 
 
 def odd_files() -> dict[str, bytes]:
-    """Return the twin in every disguise, and what is no page at all; each has to be read right, or skipped."""
+    """Return the twin, the twin in every disguise, and what is no page at all and has to be skipped."""
     text = without_declaration(twin()).decode()
-    return {
+    says_latin_1 = "<meta charset=iso-8859-1>"
+    disguised = (
+        b"\xff\xfe" + text.encode("utf-16-le"),
+        b"\xfe\xff" + text.encode("utf-16-be"),
+        text.encode("utf-16-le"),
+        text.encode("utf-16-be"),
+        b"\xff\xfe" + (says_latin_1 + text).encode("utf-16-le"),
+        (says_latin_1 + text).encode(),
+        b"<meta charset=utf-16>" + text.encode(),
+        text.encode("windows-1251", "xmlcharrefreplace"),
+        twin().replace(b"</p>", b"\0</p>"),
+    )
+    return {f"files/{name}.html": body for name, body in zip(DISGUISES, disguised, strict=True)} | {
         "files/twin.html": twin(),
-        "files/utf-16-le-with-mark.html": b"\xff\xfe" + text.encode("utf-16-le"),
-        "files/utf-16-be-with-mark.html": b"\xfe\xff" + text.encode("utf-16-be"),
-        "files/utf-16-le.html": text.encode("utf-16-le"),
-        "files/utf-16-be.html": text.encode("utf-16-be"),
-        "files/utf-16-that-says-latin-1.html": b"\xff\xfe" + b"<meta charset=iso-8859-1>".decode().encode("utf-16-le")
-        + text.encode("utf-16-le"),
-        "files/utf-8-that-says-latin-1.html": b"<meta charset=iso-8859-1>" + text.encode(),
-        "files/utf-8-that-says-utf-16.html": b"<meta charset=utf-16>" + text.encode(),
-        "files/windows-1251-that-says-nothing.html": text.encode("windows-1251", "xmlcharrefreplace"),
-        "files/a-few-nuls.html": twin().replace(b"</p>", b"\0</p>"),
         "files/only-blanks.html": b"<body> \n </body>",
         "files/picture.html": b"\x89PNG\r\n\x1a\n" + bytes(100),
         "files/picture.png": b"\x89PNG\r\n\x1a\n",
     }
 
 
-def broken_files() -> dict[Broken, bytes]:
+def broken_files() -> dict[str, bytes]:
     words = b"many words on one line " * (50 * MIB // 23 + 1)
-
-    def file(what: str, name: str, reason: str, limit: str | None = None) -> Broken:
-        return Broken(what, f"in:files/{name}", reason, limit)
-
+    attributes = b" ".join(b"a%d=1" % i for i in range(50_000))
     return {
-        file("100 KB of <div>", "div.html", "nesting_too_deep", "max_nesting_depth"): DIV_PAGE,
-        file("a tag with 50,000 attributes", "attributes.html", "too_many_attributes", "max_attributes"): ATTRIBUTE_PAGE,
-        file("33 KB that burn CPU time in any parser", "burn.html", "parse_timeout"): burning_page(),
-        file("50 MB on one line", "one-line.txt", "record_too_large", "max_record_bytes"): words,
-        file("5 MB on one line", "long-line.html", "line_too_long", "max_line_bytes"): b"<p>" + words[: 5 * MIB],
-        file("9 MB of text", "long.md", "text_too_large", "max_text_bytes"): b"a line of text\n" * (9 * MIB // 15),
-        file("a page full of NULs", "nuls.html", "undecodable_text", "max_replaced_fraction"): spoiled(twin(), 0.2),
-        file("an empty file", "empty.html", "empty_payload"): b"",
+        "files/div.html": b"<div>" * 20_000,
+        "files/attributes.html": b"<p " + attributes + b">x</p>",
+        "files/burn.html": burning_page(),
+        "files/one-line.txt": words,
+        "files/long-line.html": b"<p>" + words[: 5 * MIB],
+        "files/long.md": b"a line of text\n" * (9 * MIB // 15),
+        "files/nuls.html": spoiled(twin(), 0.2),
+        "files/empty.html": b"",
     }
 
 
@@ -150,31 +197,20 @@ def odd_responses() -> list[bytes]:
     ]
 
 
-def broken_responses() -> dict[Broken, bytes]:
+def broken_responses() -> list[bytes]:
     body = victims()[2]
-
-    def at(what: str, name: str, reason: str, page: Page, limit: str | None = None) -> tuple[Broken, bytes]:
-        return Broken(what, bad_uri(name), reason, limit), response(replace(page, uri=bad_uri(name)))
-
-    coded = (("Content-Encoding", "gzip"),)
-    bomb = zlib.compress(bytes(30 * MIB), 9, wbits=31)
-    broken_body = bytearray(zlib.compress(body, 9, wbits=31))
-    broken_body[len(broken_body) // 2] ^= 0x55
+    coded, wide = (("Content-Encoding", "gzip"),), (("X-Padding", "x" * 300 * KIB),)
+    flipped = bytearray(zlib.compress(body, 9, wbits=31))
+    flipped[len(flipped) // 2] ^= 0x55
     whole = b"Content-Length: %d" % len(body)
-    block = http_response(Page("", body)).replace(whole, b"Content-Length: %d" % (len(body) + 1), 1)
-    short = record(block, f"WARC-Target-URI: {bad_uri('short')}")
-    wide = (("X-Padding", "x" * 300 * KIB),)
-    long_uri = bad_uri("u" * 5000)
-    return dict(
-        [
-            at("a gzip bomb as coding", "bomb", "decoded_too_large", Page("", bomb, headers=coded), "max_coding_ratio"),
-            at("a gzip body with a flipped bit", "coding", "damaged_coding", Page("", bytes(broken_body), headers=coded)),
-            at("300 KB of HTTP header", "header", "malformed_record", Page("", body, headers=wide), "max_header_bytes"),
-            (Broken("a URI of 5,000 characters", long_uri[:512], "malformed_record", "max_uri_bytes"),
-             response(Page(long_uri, body))),
-            (Broken("a body shorter than its Content-Length", bad_uri("short"), "truncated_record"), short),
-        ]
-    )  # fmt: skip
+    short = http_response(Page("", body)).replace(whole, b"Content-Length: %d" % (len(body) + 1), 1)
+    return [
+        response(Page(bad_uri("bomb"), zlib.compress(bytes(30 * MIB), 9, wbits=31), headers=coded)),
+        response(Page(bad_uri("coding"), bytes(flipped), headers=coded)),
+        response(Page(bad_uri("header"), body, headers=wide)),
+        response(Page(bad_uri("u" * 5000), body)),
+        record(short, f"WARC-Target-URI: {bad_uri('short')}"),
+    ]
 
 
 def record(block: bytes, *fields: str) -> bytes:
@@ -187,7 +223,7 @@ def web_warc(pages: Iterable[bytes], broken: bool) -> bytes:
     """Return a file whose every member is sound; in between stand the records that are not."""
     info = warcinfo_record("web.warc.gz", DATE, (("software", "test"),))
     good = [response(Page(f"https://web.example/{i}", body)) for i, body in enumerate(pages)]
-    bad = [*odd_responses(), *broken_responses().values()] if broken else []
+    bad = [*odd_responses(), *broken_responses()] if broken else []
     return b"".join(map(gzip_member, [info, *good[: len(good) // 2], *bad, *good[len(good) // 2 :]]))
 
 
@@ -249,6 +285,7 @@ def line(text: str, name: str) -> bytes:
     return json.dumps({"text": text, "id": name}, ensure_ascii=False).encode() + b"\n"
 
 
+@cache
 def broken_lines() -> dict[str, bytes]:
     """Return what is wrong with a line -> the line."""
     return {
@@ -265,27 +302,18 @@ def broken_lines() -> dict[str, bytes]:
     }
 
 
-LINE_REASONS = {
-    "a text that is null": "empty_payload",
-    "JSON 100,000 deep": "nesting_too_deep",
-    "a line of 50 MB": "record_too_large",
-}
-
-
 def jsonl(pages: list[bytes], broken: bool) -> bytes:
     good = [line(real_texts.extracted(body), str(i)) for i, body in enumerate(pages)]
     half = len(good) // 2
     return b"".join([*good[:half], *(broken_lines().values() if broken else ()), *good[half:]])
 
 
-def line_places(pages: list[bytes]) -> dict[str, str]:
-    """Return what is wrong with a line -> the URI that the line goes by: the offset of its first byte."""
-    at = sum(len(line(real_texts.extracted(body), str(i))) for i, body in enumerate(pages[: len(pages) // 2]))
-    places = {}
-    for what, bad in broken_lines().items():
-        places[what] = f"in:rows.jsonl#{at}"
-        at += len(bad)
-    return places
+def place(broken: Broken) -> str:
+    """Return the URI or file that something broken goes by; a line goes by the offset of its first byte."""
+    if broken.where != "line":
+        return broken.where
+    before = jsonl(shares()["rows.jsonl"], broken=True).index(broken_lines()[broken.id])
+    return f"in:rows.jsonl#{before}"
 
 
 def parquet(pages: list[bytes], broken: bool) -> bytes:
@@ -293,8 +321,8 @@ def parquet(pages: list[bytes], broken: bool) -> bytes:
     texts = [real_texts.extracted(body) for body in pages]
     rows = [{"text": text, "id": str(i)} for i, text in enumerate(texts)]
     if broken:
-        bad = [{"text": f"victim {text}", "id": f"bad-{i}"} for i, text in enumerate(map(real_texts.extracted, victims()[8:10]))]
-        rows[4:4] = bad
+        bad = [f"victim {real_texts.extracted(body)}" for body in victims()[8:10]]
+        rows[4:4] = [{"text": text, "id": f"bad-{i}"} for i, text in enumerate(bad)]
     sink = io.BytesIO()
     table = pa.Table.from_pylist(rows)
     pq.write_table(table, sink, row_group_size=2, write_page_checksum=True, compression="none", use_dictionary=False)
@@ -302,6 +330,10 @@ def parquet(pages: list[bytes], broken: bool) -> bytes:
     if broken:
         data[data.index(b"victim ")] ^= 1
     return bytes(data)
+
+
+def stump() -> bytes:
+    return parquet(shares()["table.parquet"], broken=False)[:-10]
 
 
 def cut_stream(pages: list[bytes], broken: bool) -> bytes:
@@ -349,9 +381,9 @@ def contents(broken: bool) -> dict[str, bytes]:
         "bomb.jsonl.gz": bomb_stream(share["bomb.jsonl.gz"], broken),
     }
     if broken:
-        files |= {bad.where.removeprefix("in:"): body for bad, body in broken_files().items()} | odd_files()
+        files |= broken_files() | odd_files()
         files["empty.warc.gz"] = b""
-        files["stump.parquet"] = files["table.parquet"][:-10]
+        files["stump.parquet"] = stump()
     return files
 
 
@@ -359,21 +391,3 @@ def write(folder: Path, broken: bool) -> None:
     for name, body in contents(broken).items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(body)
-
-
-def all_broken() -> list[Broken]:
-    """Return everything that has to be found in quarantine."""
-    return [
-        *broken_files(),
-        *broken_responses(),
-        Broken("a gzip member with a flipped bit", "damaged.warc.gz", "damaged_container"),
-        Broken("a compressed file that was cut", "cut.warc.gz", "truncated_record"),
-        Broken("a plain file that was cut", "cut.warc", "truncated_record"),
-        Broken("an empty WARC file", "empty.warc.gz", "damaged_container"),
-        Broken("300 KB of WARC header", "head.warc", "damaged_container"),
-        *(Broken(what, place, LINE_REASONS.get(what, "malformed_record")) for what, place in line_places(shares()["rows.jsonl"]).items()),
-        Broken("a Parquet page with a flipped bit", "table.parquet", "damaged_container"),
-        Broken("a Parquet file without its end", "stump.parquet", "damaged_container"),
-        Broken("a compressed stream that was cut", "cut.jsonl.gz", "truncated_record"),
-        Broken("a compressed stream that is a bomb", "bomb.jsonl.gz", "decoded_too_large", "max_coding_ratio"),
-    ]

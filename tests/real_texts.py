@@ -1,6 +1,7 @@
 """Texts of real pages for the tests of signals, and their words and lines."""
 
 from functools import cache
+from itertools import pairwise
 
 import corpora
 import pyarrow as pa
@@ -36,4 +37,4 @@ def spans_of(text: pa.StringArray, cut: Segmentation | Lines) -> list[list[str]]
     body = b"".join(value.as_py().encode() for value in text)
     bounds = cut.doc_offsets.tolist()
     pieces = [body[a:b].decode() for a, b in zip(cut.starts.tolist(), cut.ends.tolist(), strict=True)]
-    return [pieces[a:b] for a, b in zip(bounds, bounds[1:], strict=False)]
+    return [pieces[a:b] for a, b in pairwise(bounds)]

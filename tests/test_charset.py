@@ -26,9 +26,7 @@ def page(text, charset):
         pytest.param(
             page(RUSSIAN, "utf-8").encode("koi8-r"), "KOI8-R", "koi8-r", "transport", id="the header beats the page"
         ),
-        pytest.param(
-            page(RUSSIAN, "windows-1251").encode("cp1251"), None, "cp1251", "declaration", id="meta charset"
-        ),
+        pytest.param(page(RUSSIAN, "windows-1251").encode("cp1251"), None, "cp1251", "declaration", id="meta charset"),
         pytest.param(
             page(RUSSIAN, "windows-1251").encode("cp1251"), "nonsense", "cp1251", "declaration", id="unknown label"
         ),

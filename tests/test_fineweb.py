@@ -61,7 +61,9 @@ def test_every_integer_is_the_papers_on_real_pages(edit):
         pytest.param("", "fineweb_newline_count", 0, id="no line has no newline"),
         pytest.param("one.\n二。\nthree", "fineweb_terminal_line_count", 2, id="terminal marks of any script"),
         pytest.param("x" * 30 + "\n" + "x" * 31, "fineweb_short_line_count", 1, id="30 letters are short, 31 aren't"),
-        pytest.param("語" * 15 + "\n" + "語" * 16, "fineweb_short_line_count", 1, id="wide characters take two columns"),
+        pytest.param(
+            "語" * 15 + "\n" + "語" * 16, "fineweb_short_line_count", 1, id="wide characters take two columns"
+        ),
         pytest.param("é" * 30, "fineweb_short_line_count", 1, id="columns, not bytes"),
         pytest.param("abc\nabc \n abc", "fineweb_duplicate_line_char_count", 6, id="the first copy is free"),
         pytest.param("one two\nthree", "fineweb_word_count", 3, id="words"),

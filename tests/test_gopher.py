@@ -115,7 +115,10 @@ def assert_as_the_paper_says(texts):
 # ---- tests
 
 
-@given(st.lists(st.lists(st.sampled_from(["a", "A", "b", "the ", " ", "\n", "\n\n", ". ", "...", "…", "-", "#", "私", "す。", "é"]), max_size=60).map("".join), max_size=4))  # fmt: skip
+PIECES = ["a", "A", "b", "the ", " ", "\n", "\n\n", ". ", "...", "…", "-", "#", "私", "す。", "é"]
+
+
+@given(st.lists(st.lists(st.sampled_from(PIECES), max_size=60).map("".join), max_size=4))
 @settings(max_examples=300, deadline=None)
 def test_every_integer_is_the_papers_on_made_up_texts(texts):
     assert_as_the_paper_says(texts)

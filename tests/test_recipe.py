@@ -57,9 +57,7 @@ def test_a_recipe_that_ships_is_valid_and_tells_editors_its_schema(name):
 
 def test_the_published_schema_is_the_one_of_this_program():
     published = json.loads((ROOT / "docs" / "recipe.schema.json").read_text())
-    assert published == recipe_schema(), (
-        "write it again: python -m pipelines.recipe > docs/recipe.schema.json"
-    )
+    assert published == recipe_schema(), "write it again: python -m pipelines.recipe > docs/recipe.schema.json"
 
 
 def test_editors_and_the_program_agree_on_the_recipes_that_ship():
@@ -88,12 +86,8 @@ def test_editors_and_the_program_agree_on_the_recipes_that_ship():
             'must be auto or a number; got "8"',
             id="a number in quotes",
         ),
-        pytest.param(
-            "text:\n  dedup:\n    exact: yes\n", 6, "text.dedup.exact", "boolean", id="yes is a word"
-        ),
-        pytest.param(
-            "text:\n  shards: 0\n", 5, "text.shards", "greater than or equal to 1; got 0", id="no shards"
-        ),
+        pytest.param("text:\n  dedup:\n    exact: yes\n", 6, "text.dedup.exact", "boolean", id="yes is a word"),
+        pytest.param("text:\n  shards: 0\n", 5, "text.shards", "greater than or equal to 1; got 0", id="no shards"),
         pytest.param("text:\n  shards: 2.0\n", 5, "text.shards", "auto", id="a whole number of shards"),
         pytest.param("text:\n  shards: true\n", 5, "text.shards", "auto", id="true is not 1"),
         pytest.param(
@@ -103,9 +97,7 @@ def test_editors_and_the_program_agree_on_the_recipes_that_ship():
             "less than or equal to 1",
             id="percent",
         ),
-        pytest.param(
-            "text:\n  dedup:\n    near: 5\n", 6, "text.dedup.near", "a block", id="a number for a block"
-        ),
+        pytest.param("text:\n  dedup:\n    near: 5\n", 6, "text.dedup.near", "a block", id="a number for a block"),
         pytest.param(
             "text:\n  dedup:\n    near:\n      bands: 14\n      rows: 0\n",
             8,
@@ -113,15 +105,9 @@ def test_editors_and_the_program_agree_on_the_recipes_that_ship():
             "got 0",
             id="deep inside",
         ),
-        pytest.param(
-            "text:\n  languages: en\n", 5, "text.languages", "a list of codes", id="a bare language"
-        ),
-        pytest.param(
-            "text:\n  languages:\n    - en\n    - EN\n", 7, "text.languages[1]", "'EN'", id="a list item"
-        ),
-        pytest.param(
-            "text:\n  languages: []\n", 5, "text.languages", "must not be empty", id="no language at all"
-        ),
+        pytest.param("text:\n  languages: en\n", 5, "text.languages", "a list of codes", id="a bare language"),
+        pytest.param("text:\n  languages:\n    - en\n    - EN\n", 7, "text.languages[1]", "'EN'", id="a list item"),
+        pytest.param("text:\n  languages: []\n", 5, "text.languages", "must not be empty", id="no language at all"),
         pytest.param(
             "text:\n  rules: [c4_v1, goper_v1]\n",
             5,
@@ -165,9 +151,7 @@ def test_editors_and_the_program_agree_on_the_recipes_that_ship():
             "did you mean noai?",
             id="a policy",
         ),
-        pytest.param(
-            "limits:\n  parse_cpu: 1\n", 5, "limits.parse_cpu", "did you mean parse_cpu_s?", id="a limit"
-        ),
+        pytest.param("limits:\n  parse_cpu: 1\n", 5, "limits.parse_cpu", "did you mean parse_cpu_s?", id="a limit"),
         pytest.param("limits:\n  batch_rows: 1.5\n", 5, "limits.batch_rows", "integer", id="half a row"),
         pytest.param("limits:\n  batch_rows: -1\n", 5, "limits.batch_rows", "got -1", id="a negative limit"),
         pytest.param(
@@ -177,9 +161,7 @@ def test_editors_and_the_program_agree_on_the_recipes_that_ship():
             "it belongs at text.max_quarantined_fraction",
             id="the one limit that is set with the text",
         ),
-        pytest.param(
-            "tokenizer:\n  vocabulary: 10\n", 5, "tokenizer.vocabulary", "300", id="a tiny vocabulary"
-        ),
+        pytest.param("tokenizer:\n  vocabulary: 10\n", 5, "tokenizer.vocabulary", "300", id="a tiny vocabulary"),
         pytest.param(
             'tokenizer:\n  vocabulary: 500\n  user_symbols: ["a b"]\n',
             4,
@@ -187,21 +169,13 @@ def test_editors_and_the_program_agree_on_the_recipes_that_ship():
             "'a b'",
             id="a symbol with a space",
         ),
-        pytest.param(
-            "text:\n  shards: 1\n  shards: 2\n", 6, "text.shards", "first on line 5", id="a key given twice"
-        ),
-        pytest.param(
-            "text: {}\nlimits: {}\ntext: {}\n", 6, "text", "first on line 4", id="a block given twice"
-        ),
+        pytest.param("text:\n  shards: 1\n  shards: 2\n", 6, "text.shards", "first on line 5", id="a key given twice"),
+        pytest.param("text: {}\nlimits: {}\ntext: {}\n", 6, "text", "first on line 4", id="a block given twice"),
         pytest.param("text: &a {}\n", 4, "", "anchors", id="an anchor"),
         pytest.param("text: [\n", 5, "", "not readable as YAML", id="an open bracket"),
         pytest.param("text:\n\tshards: 1\n", 5, "", "not readable as YAML", id="a tab"),
-        pytest.param(
-            "text: !!python/object:os.system x\n", 4, "text", "is not read", id="a tag of Python's own"
-        ),
-        pytest.param(
-            "text: {shards: !!int x}\n", 4, "text.shards", "not a number", id="a number that is none"
-        ),
+        pytest.param("text: !!python/object:os.system x\n", 4, "text", "is not read", id="a tag of Python's own"),
+        pytest.param("text: {shards: !!int x}\n", 4, "text.shards", "not a number", id="a number that is none"),
         pytest.param("---\ntext: {}\n", 4, "", "not readable as YAML", id="two documents"),
     ],
 )
@@ -218,9 +192,7 @@ def test_an_error_names_line_and_field(written, body, line, field, message):
         pytest.param("- a\n", 1, "", "list of blocks", id="a list"),
         pytest.param("corpusmill: 2\n", 1, "corpusmill", "newer", id="a later format"),
         pytest.param("corpusmill: 1\ninputs: []\n", 2, "inputs", "must not be empty", id="no input"),
-        pytest.param(
-            "corpusmill: 1\ninputs:\n  - {name: a}\n", 3, "inputs[0].uri", "is missing", id="no uri"
-        ),
+        pytest.param("corpusmill: 1\ninputs:\n  - {name: a}\n", 3, "inputs[0].uri", "is missing", id="no uri"),
         pytest.param(
             "corpusmill: 1\ninputs:\n  - {name: a, uri: b}\n  - name: a\n    uri: c\n",
             4,
@@ -228,12 +200,8 @@ def test_an_error_names_line_and_field(written, body, line, field, message):
             "two inputs",
             id="equal names",
         ),
-        pytest.param(
-            "corpusmill: 1\ninputs: [{name: A b, uri: b}]\n", 2, "inputs[0].name", "'A b'", id="a bad name"
-        ),
-        pytest.param(
-            "corpusmill: 1\ninputs: [{name: http, uri: b}]\n", 2, "inputs[0].name", "scheme", id="a scheme"
-        ),
+        pytest.param("corpusmill: 1\ninputs: [{name: A b, uri: b}]\n", 2, "inputs[0].name", "'A b'", id="a bad name"),
+        pytest.param("corpusmill: 1\ninputs: [{name: http, uri: b}]\n", 2, "inputs[0].name", "scheme", id="a scheme"),
     ],
 )
 def test_an_error_of_the_head_names_line_and_field(written, whole, line, field, message):
@@ -269,22 +237,15 @@ def test_the_line_follows_whatever_stands_above(count, filler):
 
 
 yaml_values = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text(max_size=8),
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8),
     lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(st.sampled_from([*Text.model_fields, "x"]), inner, max_size=4)
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from([*Text.model_fields, "x"]), inner, max_size=4)
     ),
     max_leaves=8,
 )
 
 
-@given(
-    st.sampled_from(["text", "inputs", "limits", "tokenizer", "text.dedup", "text.thresholds"]), yaml_values
-)
+@given(st.sampled_from(["text", "inputs", "limits", "tokenizer", "text.dedup", "text.thresholds"]), yaml_values)
 @settings(max_examples=150, deadline=None)
 def test_whatever_stands_in_a_block_is_read_or_refused_by_name(tmp_path_factory, block, value):
     path = tmp_path_factory.getbasetemp() / "any.yaml"

@@ -1,5 +1,6 @@
 """From a tokenizer's manifest and its model file to what the report shows of it."""
 
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -13,6 +14,7 @@ SENTENCES = 8
 SENTENCE_CHARACTERS = 160
 SPACE = "▁"
 PREFERRED = ("ja", "en", "ar", "zh", "ru", "th", "hi", "ko", "el", "de")  # scripts that differ most, first
+_BREAKS = re.compile(r"(?<=[.!?؟।])\s+|(?<=[。！？])|\n")
 _ENDS = tuple(".!?。！？؟।။")
 _SCRIPTS = {"CJK": "Han", "IDEOGRAPHIC": "Han", "KATAKANA-HIRAGANA": "Katakana", "FULLWIDTH": "Latin", "MICRO": "Greek"}
 KINDS_SHOWN = 12
@@ -50,15 +52,13 @@ def _compression(code: str, counts: dict[str, int]) -> Compression:
 
 
 def first_sentences(samples: Iterable[Sample]) -> dict[str, str]:
-    """Return a sentence of each of at most SENTENCES languages: a line that ends as sentences do, if there is one."""
+    """Return a sentence of each of at most SENTENCES languages: one that ends as sentences do, if any."""
     found: dict[str, str] = {}
     for sample in samples:
-        lines = [line.strip() for line in sample.text.split("\n") if len(line.strip()) >= 20]
+        lines = [line.strip() for line in _BREAKS.split(sample.text) if len(line.strip()) >= 20]
         ended = [line for line in lines if line.endswith(_ENDS) and len(line) <= SENTENCE_CHARACTERS]
-        if ended:
-            found.setdefault(sample.language, ended[0])
-        elif lines:
-            found.setdefault(sample.language, lines[0][:SENTENCE_CHARACTERS])
+        if lines:
+            found.setdefault(sample.language, ended[0] if ended else lines[0][:SENTENCE_CHARACTERS])
     order = {code: n for n, code in enumerate(PREFERRED)}
     ranked = sorted(found, key=lambda code: (order.get(code, len(order)), code))
     return {code: found[code] for code in ranked[:SENTENCES]}

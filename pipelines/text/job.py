@@ -88,7 +88,7 @@ class TextJob:
             store = open_input(each.uri)
             units = plan_units(store, each.name, each.kind, unit_bytes=self.limits.unit_bytes)
             if not units:
-                raise FileNotFoundError(f"input {each.name}: {each.uri} is not there, or holds nothing that this job reads")
+                raise FileNotFoundError(f"input {each.name}: {each.uri} is not there, or holds nothing to read")
             for unit in units:
                 identity = unit.identity()
                 generation = digest_of([store.generation(name) for name in unit.files()])[:16]
@@ -249,7 +249,7 @@ class TextJob:
             "job": JOB,
             "settings": self.described(),
             "inputs": [
-                {"unit": m["unit"], "source": m["source"], "content_sha256": m["content_sha256"]} for m in staged
+                {"unit": m["unit"], "source": m["source"], "content": m["content"]} for m in staged
             ],
             "shards": sorted(shards, key=lambda shard: str(shard["name"])),
             "units": balance(accounts.values()),
