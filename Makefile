@@ -15,7 +15,7 @@ $(READY): requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
-	$(BIN)/python -m filters.models
+	$(BIN)/python -m filters.models  # the language model, pinned by sha256
 	@rm -f $(VENV)/.ready-*; touch $@
 
 demo: setup

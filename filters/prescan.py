@@ -7,11 +7,12 @@ elements and omitted end tags). What it can't know, since it builds no tree, onl
 
 import re
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
+import numba
 import numpy as np
 
-from filters.native import kernel
+from filters.native import F, kernel
 
 # What a tag name means here. Numbers above PLAIN are kinds that the walk treats specially.
 PLAIN, VOID, OPTIONAL_END, RAW_TEXT, PLAINTEXT, FOREIGN, IMAGE, META, BASE, DETAILS, TABLE, CODE = range(12)
@@ -102,6 +103,11 @@ def survey(page: bytes) -> int:
     return int(_survey(np.frombuffer(page, np.uint8)))
 
 
+def inlined(function: F) -> F:
+    """Compile `function` into each kernel that calls it: a call for each of a page's tags is a quarter of the time."""
+    return cast(F, numba.njit(inline="always", nogil=True, error_model="numpy")(function))
+
+
 def _hash_name(name: str) -> int:
     key = _FNV_OFFSET
     for byte in name.encode():
@@ -135,7 +141,7 @@ _ROBOTS, _TDM, _US, _LD_JSON = (
 )
 
 
-@kernel
+@inlined
 def _kind_of(key: int) -> int:
     slot = key & (_TABLE_SIZE - 1)
     while _KEYS[slot] != 0:
@@ -145,12 +151,12 @@ def _kind_of(key: int) -> int:
     return PLAIN
 
 
-@kernel
+@inlined
 def _is_space(c: int) -> bool:
     return bool(_CLASS[c] & _SPACE)
 
 
-@kernel
+@inlined
 def _is_letter(c: int) -> bool:
     return 97 <= (c | 32) <= 122
 
@@ -230,7 +236,7 @@ def _skip_raw_text(data: Any, i: int, start: int) -> int:
     return n
 
 
-@kernel
+@inlined
 def _read_name(data: Any, i: int) -> tuple[int, int]:
     """Return (hash of the lower-cased tag name at i, offset after it)."""
     n = len(data)
@@ -246,7 +252,7 @@ def _read_name(data: Any, i: int) -> tuple[int, int]:
     return key, i
 
 
-@kernel
+@inlined
 def _read_attributes(data: Any, i: int, limit: int) -> tuple[int, int, bool]:
     """Return (offset after ">", attributes seen, at most limit + 1, ends in "/>")."""
     n, count = len(data), 0
@@ -271,7 +277,7 @@ def _read_attributes(data: Any, i: int, limit: int) -> tuple[int, int, bool]:
     return n, count, False
 
 
-@kernel
+@inlined
 def _skip_value(data: Any, i: int) -> int:
     """Return the offset after the attribute value that follows "=" """
     n = len(data)
@@ -288,7 +294,7 @@ def _skip_value(data: Any, i: int) -> int:
     return i
 
 
-@kernel
+@inlined
 def _place(walk: Any, kind: int, at: int, more: int) -> None:
     row = STACK + walk[MAX_DEPTH] + COLUMNS * walk[COUNT]
     if row + COLUMNS <= len(walk):
@@ -296,14 +302,14 @@ def _place(walk: Any, kind: int, at: int, more: int) -> None:
         walk[COUNT] += 1
 
 
-@kernel
+@inlined
 def _has_room(walk: Any) -> bool:
     """Say whether one more place leaves room for the ends of all open tables."""
     after = STACK + walk[MAX_DEPTH] + COLUMNS * (walk[COUNT] + 1 + walk[MAX_DEPTH])
     return bool(after <= len(walk) and walk[COUNT] + walk[MAX_DEPTH] < MAX_PLACES)
 
 
-@kernel
+@inlined
 def _end_element(walk: Any, key: int, begin: int, end: int) -> None:
     """Close the innermost open element of this name, and all inside it, at the end tag [begin, end)."""
     depth = walk[DEPTH]
@@ -321,7 +327,7 @@ def _end_element(walk: Any, key: int, begin: int, end: int) -> None:
         walk[FOREIGN_DEPTH] = 0
 
 
-@kernel
+@inlined
 def _begin_element(walk: Any, key: int, what: int, begin: int) -> bool:
     """Open an element; return False where that is one too many."""
     depth = walk[DEPTH]
@@ -378,7 +384,7 @@ def _contains(data: Any, begin: int, end: int, word: Any) -> bool:
     return False
 
 
-@kernel
+@inlined
 def _start_tag(walk: Any, data: Any, begin: int, key: int, end: int, empty: bool) -> int:
     """Take in the start tag [begin, end); return the offset to go on from, or -1 where it opens one too many."""
     what = _kind_of(key)

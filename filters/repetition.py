@@ -24,7 +24,7 @@ _SMALLEST_TABLE = 16
 
 def character_counts(text: pa.StringArray) -> npt.NDArray[np.int32]:
     """Return the code points of each text, shape (len(text),)."""
-    counts: npt.NDArray[np.int32] = pc.utf8_length(text).to_numpy(zero_copy_only=False)
+    counts: npt.NDArray[np.int32] = pc.utf8_length(text).fill_null(0).to_numpy(zero_copy_only=False)
     return counts
 
 

@@ -5,6 +5,7 @@ Beam is imported when there is something to run, so a job that is all done says 
 
 import json
 import logging
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -15,6 +16,13 @@ from manifests.store import Store, open_store
 from pipelines.progress import Progress
 
 Marker = dict[str, Any]
+
+# The end of the text that Beam makes of a worker's error when it runs several threads.
+_WORKER_SAID = re.compile(
+    r"^(?:ValueError|(?:\w+\.)*(?:StoreError|ObjectNotFound)|FileNotFoundError|RuntimeError): (?P<message>.*)"
+    r" \[while running '(?P<phase>[^'/]+)[^']*'\]\s*\Z",
+    re.MULTILINE,
+)
 
 
 @dataclass(frozen=True)
@@ -68,7 +76,10 @@ class Launcher:
         _import_beam_quietly()
         from pipelines.phases import run_pipeline
 
-        run_pipeline(build, self.beam_options, self.workers)
+        try:
+            run_pipeline(build, self.beam_options, self.workers)
+        except RuntimeError as error:
+            raise _in_short(error) from error
 
     def _run_tasks(self, phase: Phase, task_list: str) -> None:
         _import_beam_quietly()
@@ -84,6 +95,12 @@ class Launcher:
         return name
 
 
+def _in_short(error: RuntimeError) -> RuntimeError:
+    """Return what a worker thread said, where it is an error that a user can act on, without Beam's traceback."""
+    said = _WORKER_SAID.search(str(error))
+    return RuntimeError(f"{said['message']} (in {said['phase']})") if said else error
+
+
 def _import_beam_quietly() -> None:
     """Import Beam without its warning about clients that nobody asked for."""
     logging.disable(logging.WARNING)
@@ -91,4 +108,4 @@ def _import_beam_quietly() -> None:
         import apache_beam  # noqa: F401
     finally:
         logging.disable(logging.NOTSET)
-    logging.getLogger("apache_beam").setLevel(logging.ERROR)
+    logging.getLogger("apache_beam").setLevel(logging.CRITICAL)  # what is raised says it all

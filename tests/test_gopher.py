@@ -2,6 +2,7 @@
 
 import itertools
 from collections import Counter
+from functools import cache
 
 import pyarrow as pa
 import pytest
@@ -44,6 +45,7 @@ def quality_of(text, words):
     }
 
 
+@cache
 def is_alphabetic(character):
     return bool(regex.match(r"\p{Alphabetic}", character))
 
