@@ -1,7 +1,7 @@
 """How kernels are compiled: numba, without the GIL, cached on disk.
 
-numba's cache looks at the file of the kernel only and would go on with a stale copy of a function called in another
-file. So a kernel calls kernels of its own file, and of this file, whose digest names the cache folder.
+numba's cache looks at the file of the kernel only, and would go on with a stale copy of a function or constant that
+another file defines. A digest of all sources that kernels stand in therefore names the cache folder.
 """
 
 import hashlib
@@ -20,11 +20,13 @@ def cache_root() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "corpusmill"
 
 
-def _own_digest() -> str:
-    return hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:16]
+def _source_digest() -> str:
+    root = Path(__file__).parent
+    sources = sorted([*root.glob("*.py"), *(root.parent / "tokenizer").glob("*.py")])
+    return hashlib.sha256(b"\0".join(path.name.encode() + path.read_bytes() for path in sources)).hexdigest()[:16]
 
 
-os.environ.setdefault("NUMBA_CACHE_DIR", str(cache_root() / "kernels" / _own_digest()))
+os.environ.setdefault("NUMBA_CACHE_DIR", str(cache_root() / "kernels" / _source_digest()))
 
 import numba  # noqa: E402  (reads NUMBA_CACHE_DIR when it is imported)
 import numpy as np  # noqa: E402

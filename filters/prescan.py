@@ -9,7 +9,6 @@ import re
 from functools import cache
 from typing import Any, NamedTuple, cast
 
-import numba
 import numpy as np
 
 from filters.native import F, kernel
@@ -105,6 +104,8 @@ def survey(page: bytes) -> int:
 
 def inlined(function: F) -> F:
     """Compile `function` into each kernel that calls it: a call for each of a page's tags is a quarter of the time."""
+    import numba  # after filters.native, which says where compiled kernels are kept
+
     return cast(F, numba.njit(inline="always", nogil=True, error_model="numpy")(function))
 
 
