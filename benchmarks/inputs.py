@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
 from hashlib import sha256
-from itertools import islice
 from pathlib import Path
 
 from filters.extract import extract
@@ -22,6 +21,7 @@ from pipelines.demo_input import FETCHED_AT, PAGE_FOLDERS, Package, fetch_packag
 from pipelines.sources import plan_units, read_unit
 from pipelines.sources.warc_writer import Page, write_warc
 
+SUFFIXES = {"warc": ".warc.gz", "jsonl": ".jsonl"}
 INFO = (("software", "corpusmill"), ("format", "WARC File Format 1.1"))
 
 
@@ -43,50 +43,49 @@ def _pages(start: int, end: int) -> Iterator[Page]:
 
 def folder() -> Path:
     """Return where inputs are kept; of other packages there is another one."""
-    name = sha256(json.dumps([package.sha256 for package, _ in _order()[:64]]).encode()).hexdigest()[:12]
+    name = sha256(json.dumps([fetch_package(name).sha256 for name in PAGE_FOLDERS]).encode()).hexdigest()[:12]
     return cache_root() / "benchmarks" / f"pages-{name}"
 
 
 def warc(pages: int, pages_a_file: int) -> Path:
     """Return a folder of WARC files with `pages` pages."""
-    return _linked("warc", pages, pages_a_file, ".warc.gz", _write_warc)
+    return _linked("warc", pages, pages_a_file)
 
 
 def jsonl(pages: int, pages_a_file: int) -> Path:
     """Return a folder of JSONL files with the extracted text of the same pages: id, url, text."""
-    return _linked("jsonl", pages, pages_a_file, ".jsonl", _write_jsonl)
+    return _linked("jsonl", pages, pages_a_file)
 
 
-def _linked(kind, pages, pages_a_file, suffix, write) -> Path:  # type: ignore[no-untyped-def]
+def _linked(kind: str, pages: int, pages_a_file: int) -> Path:
     """Return the set: hard links to files that all sets share."""
-    stock, target = folder() / f"{kind}-{pages_a_file}", folder() / f"{kind}-{pages_a_file}-set-{pages}"
-    stock.mkdir(parents=True, exist_ok=True)
-    target.mkdir(exist_ok=True)
+    target = folder() / f"{kind}-{pages}-by-{pages_a_file}"
+    target.mkdir(parents=True, exist_ok=True)
     for start in range(0, pages, pages_a_file):
-        name = f"pages-{start:07d}-{min(start + pages_a_file, pages):07d}{suffix}"
-        if not (stock / name).exists():
-            part = stock / f"making-{name}"
-            write(part, start, min(start + pages_a_file, pages), pages_a_file)
-            part.rename(stock / name)
-        if not (target / name).exists():
-            os.link(stock / name, target / name)
+        file = _stocked(kind, start, min(start + pages_a_file, pages))
+        if not (target / file.name).exists():
+            os.link(file, target / file.name)
     return target
 
 
-def _write_warc(path: Path, start: int, end: int, _pages_a_file: int) -> None:
-    write_warc(path, FETCHED_AT, INFO, _pages(start, end))
+def _stocked(kind: str, start: int, end: int) -> Path:
+    """Return the file with pages [start, end), written when there is none."""
+    file = folder() / f"{kind}-stock" / f"pages-{start:07d}-{end:07d}{SUFFIXES[kind]}"
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        part = file.with_name(f"part-{os.getpid()}-{file.name}")
+        if kind == "warc":
+            write_warc(part, FETCHED_AT, INFO, _pages(start, end))
+        else:
+            _write_texts(part, _stocked("warc", start, end))
+        part.rename(file)
+    return file
 
 
-def _write_jsonl(path: Path, start: int, end: int, pages_a_file: int) -> None:
-    source = warc(end, pages_a_file)
-    units = [unit for unit in plan_units(open_input(str(source)), "bench") if f"-{end:07d}." in unit.uri]
+def _write_texts(path: Path, source: Path) -> None:
+    store = open_input(source)
     with path.open("wb") as out:
-        for chunk in read_unit(open_input(str(source)), units[0], 0, Limits()):
-            found = extract(chunk.batch, Limits(), lambda _: None, source="bench", unit=0).documents
+        for chunk in read_unit(store, plan_units(store, "pages")[0], 0, Limits()):
+            found = extract(chunk.batch, Limits(), lambda _: None, source="pages", unit=0).documents
             for uri, text in zip(found["uri"].to_pylist(), found["text"].to_pylist(), strict=True):
                 out.write(json.dumps({"id": uri, "url": uri, "text": text}, ensure_ascii=False).encode() + b"\n")
-
-
-def html_folders() -> list[Path]:
-    """Return the folders of unpacked pages."""
-    return [fetch_package(name).page_folder for name in islice(PAGE_FOLDERS, None)]

@@ -37,6 +37,7 @@ class Contender:
     name: str
     command: Callable[[int, Path], Sequence[str | Path]]
     environment: Mapping[str, str] | None = None
+    look: Callable[[int, Path], None] | None = None  # sees the size and the output before it goes
 
 
 Series = dict[str, dict[int, list[Usage]]]  # contender -> pages -> runs
@@ -48,7 +49,10 @@ def run(command: Sequence[str | Path], environment: Mapping[str, str] | None = N
     started = time.monotonic()
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(
-            list(map(str, command)), stdout=output, stderr=output, env={**inherited, **ONE_THREAD, **(environment or {})}
+            list(map(str, command)),
+            stdout=output,
+            stderr=output,
+            env={**inherited, **ONE_THREAD, **(environment or {})},
         )
         peaks = _Peaks(process.pid)
         _, status, used = os.wait4(process.pid, 0)
@@ -112,6 +116,8 @@ def measure(contenders: Sequence[Contender], sizes: Sequence[int], repeats: int,
             for one in contenders:
                 with tempfile.TemporaryDirectory(prefix="corpusmill-bench-") as out:
                     usage = run(one.command(pages, Path(out)), one.environment)
+                    if one.look:
+                        one.look(pages, Path(out))
                 series.setdefault(one.name, {}).setdefault(pages, []).append(usage)
                 say(f"{one.name}, {pages} pages: {usage.cpu_s:.2f} CPU-s, {usage.wall_s:.1f} s")
 

@@ -33,9 +33,3 @@ def render(rows: Sequence[Row]) -> str:
         goal = f"{row.goal[0]} {row.goal[1]:g} {row.unit}" if row.goal else ""
         lines.append(f"| {row.work} | {row.measured} | {row.figure:.2f} {row.unit} | {goal} | {row.verdict} |")
     return "\n".join(lines)
-
-
-def counted(title: str, counts: dict[str, int]) -> str:
-    """Return counts as a Markdown table, the largest first."""
-    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    return "\n".join([f"| {title} | documents |", "|---|---:|", *(f"| `{name}` | {n} |" for name, n in ranked)])

@@ -69,7 +69,8 @@ def _specimen() -> pa.RecordBatch:
     page = f"<title/><meta name='robots'><p>{text}<table><tr><td>1</table><pre>x</pre><img src='y'>"
     rows = [("warm:page", "application/xhtml+xml", page), ("warm:text", "text/markdown", f"# A\n\n{text}\n" * 9)]
     return pa.RecordBatch.from_pylist(
-        [{"uri": uri, "media_type": kind, "digest": bytes(32), "payload": body.encode()} for uri, kind, body in rows], RAW
+        [{"uri": uri, "media_type": kind, "digest": bytes(32), "payload": body.encode()} for uri, kind, body in rows],
+        RAW,
     )
 
 

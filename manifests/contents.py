@@ -35,9 +35,7 @@ class Contents:
                 self.first = self.first or self.last
         except IntegrityError as error:
             found = f"{error.problem.found} (last good key {key or 'none'})"
-            yield Problem(
-                self.shard.name, error.problem.what, error.problem.expected, found, error.problem.offset
-            )
+            yield Problem(self.shard.name, error.problem.what, error.problem.expected, found, error.problem.offset)
 
     def parquet(self, file: BinaryIO, is_right: bool) -> Iterator[Problem]:
         """Read the ids of a file with the right bytes, every column of another."""

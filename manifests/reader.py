@@ -56,11 +56,7 @@ def check_shard_name(name: str) -> str:
     if scheme and scheme not in SCHEMES:
         raise ManifestError(f"shard {name!r}: scheme {scheme!r} is refused")
     path = rest.removeprefix("//") if scheme else name
-    if (
-        (scheme and not rest.startswith("//"))
-        or not _RELATIVE.fullmatch(path)
-        or (scheme and "/" not in path)
-    ):
+    if (scheme and not rest.startswith("//")) or not _RELATIVE.fullmatch(path) or (scheme and "/" not in path):
         raise ManifestError(f"shard {name!r}: not a plain name below its root")
     return name
 
@@ -140,9 +136,7 @@ class Reader:
         if manifest.get("format") != FORMAT:
             raise ManifestError(f"format {manifest.get('format')!r} of the manifest is not {FORMAT}")
         if seal(manifest)["digest"] != manifest.get("digest"):
-            raise ManifestError(
-                f"manifest {manifest.get('digest')}: its body has digest {seal(manifest)['digest']}"
-            )
+            raise ManifestError(f"manifest {manifest.get('digest')}: its body has digest {seal(manifest)['digest']}")
         self.store, self.kind, self.digest = store, kind, str(manifest["digest"])
         shards = [shard_of(entry) for entry in manifest["shards"]]
         self.shards = [shard for shard in shards if shard.kind == kind]
@@ -152,9 +146,7 @@ class Reader:
         """How many records an epoch has."""
         return sum(shard.records for shard in self.shards)
 
-    def batches(
-        self, columns: Sequence[str] | None = None, batch_rows: int = 1024
-    ) -> Iterator[pa.RecordBatch]:
+    def batches(self, columns: Sequence[str] | None = None, batch_rows: int = 1024) -> Iterator[pa.RecordBatch]:
         """Yield every record of the Parquet shards once, at most `batch_rows` at a time."""
         for shard in self.shards:
             yield from self._rows(shard, 0, columns, batch_rows)
@@ -218,9 +210,7 @@ class Reader:
                 raise _miscounted(shard, parquet.metadata.num_rows)
             first, skip = _row_group(parquet.metadata, skip)
             groups = list(range(first, parquet.metadata.num_row_groups))
-            for batch in parquet.iter_batches(
-                batch_rows, groups, list(columns) if columns is not None else None
-            ):
+            for batch in parquet.iter_batches(batch_rows, groups, list(columns) if columns is not None else None):
                 behind = min(skip, batch.num_rows)
                 skip -= behind
                 if behind < batch.num_rows:

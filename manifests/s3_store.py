@@ -132,9 +132,7 @@ class S3Store:
             return False
         at, token = self._at(name), secrets.token_hex(12)
         with _named("create", f"{self.uri}/{name}"):
-            start = self.client.create_multipart_upload(
-                **at, Metadata={_TOKEN: token}, ChecksumAlgorithm="SHA256"
-            )
+            start = self.client.create_multipart_upload(**at, Metadata={_TOKEN: token}, ChecksumAlgorithm="SHA256")
         upload = {**at, "UploadId": start["UploadId"]}
         try:
             parts = list(self._upload(upload, data, size))
@@ -153,9 +151,7 @@ class S3Store:
                 body = source.read(self.part_bytes)
                 digest = _sha256(body)
                 with _named("upload", f"s3://{self.bucket}/{upload['Key']}"):
-                    part = self.client.upload_part(
-                        **upload, PartNumber=number, Body=body, ChecksumSHA256=digest
-                    )
+                    part = self.client.upload_part(**upload, PartNumber=number, Body=body, ChecksumSHA256=digest)
                 yield {"PartNumber": number, "ETag": part["ETag"], "ChecksumSHA256": digest}
 
     def _abort(self, upload: dict[str, Any]) -> None:
@@ -180,9 +176,7 @@ class S3Store:
             except _Busy:
                 if self.size(name) is not None:
                     continue  # another writer has ended; ask again and be told so
-        raise StoreError(
-            f"cannot create {self.uri}/{name}: {_CONFLICTS} conflicts with other writers in a row"
-        )
+        raise StoreError(f"cannot create {self.uri}/{name}: {_CONFLICTS} conflicts with other writers in a row")
 
     def delete(self, name: str) -> None:
         with _named("delete", f"{self.uri}/{name}"):
@@ -190,9 +184,7 @@ class S3Store:
 
     def list(self, prefix: str = "") -> Iterator[tuple[str, int]]:
         root = f"{self.prefix}/" if self.prefix else ""
-        pages = self.client.get_paginator("list_objects_v2").paginate(
-            Bucket=self.bucket, Prefix=root + prefix
-        )
+        pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=root + prefix)
         with _named("list", f"{self.uri}/{prefix}"):
             for page in pages:
                 for found in page.get("Contents", ()):
@@ -203,9 +195,7 @@ class S3Store:
         swept, old = 0, datetime.now(UTC) - timedelta(seconds=older_than_s)
         root = f"{self.prefix}/" if self.prefix else ""
         with _named("sweep", self.uri):
-            pages = self.client.get_paginator("list_multipart_uploads").paginate(
-                Bucket=self.bucket, Prefix=root
-            )
+            pages = self.client.get_paginator("list_multipart_uploads").paginate(Bucket=self.bucket, Prefix=root)
             for upload in [found for page in pages for found in page.get("Uploads", ())]:
                 if upload["Initiated"] < old:
                     self._abort({"Bucket": self.bucket, "Key": upload["Key"], "UploadId": upload["UploadId"]})
@@ -273,9 +263,7 @@ class _RangeReader(io.RawIOBase):
             return 0
         body = self.store.read_range(self.object, self.position, wanted, self.etag)
         if len(body) != wanted:
-            raise StoreError(
-                f"cannot read {self.store.uri}/{self.object}: {len(body)} of {wanted} bytes came"
-            )
+            raise StoreError(f"cannot read {self.store.uri}/{self.object}: {len(body)} of {wanted} bytes came")
         buffer[:wanted] = body
         self.position += wanted
         return wanted

@@ -89,9 +89,7 @@ def _checked(key: str, parts: Mapping[str, bytes], last: str) -> None:
         if extension not in EXTENSIONS:
             raise ValueError(f"sample {key}: {extension!r} is not one of {', '.join(sorted(EXTENSIONS))}")
         if len(content) > MAX_MEMBER_BYTES:
-            raise ValueError(
-                f"{key}.{extension}: {len(content)} bytes are over the limit of {MAX_MEMBER_BYTES}"
-            )
+            raise ValueError(f"{key}.{extension}: {len(content)} bytes are over the limit of {MAX_MEMBER_BYTES}")
 
 
 def write_tar(file: BinaryIO, samples: Iterable[Sample]) -> list[Member]:
@@ -136,9 +134,7 @@ def write_tar_shard(
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         name = f"{stem}-{digest[:8]}.tar"
         if not store.put_new(name, scratch) and store.size(name) != size:
-            raise RuntimeError(
-                f"{name}: written twice with different bytes; what makes it is not deterministic"
-            )
+            raise RuntimeError(f"{name}: written twice with different bytes; what makes it is not deterministic")
     finally:
         with suppress(FileNotFoundError):
             scratch.unlink()
@@ -199,9 +195,7 @@ def _parsed(block: bytes, shard: str, offset: int) -> tuple[str, str, int]:
     right = header(name, int(octal, 8))
     if block != right:
         place = next(i for i in range(BLOCK) if block[i] != right[i])
-        raise _wrong(
-            shard, f"header of {name}", f"byte {right[place]:#04x}", f"{block[place]:#04x}", offset + place
-        )
+        raise _wrong(shard, f"header of {name}", f"byte {right[place]:#04x}", f"{block[place]:#04x}", offset + place)
     return match.group(1), match.group(2), int(octal, 8)
 
 
@@ -224,9 +218,7 @@ def _take_end(file: BinaryIO, shard: str, offset: int) -> None:
     second = file.read(BLOCK + 1)
     if second != END[:BLOCK]:
         found = f"{len(second)} bytes" + (" with data in them" if second.strip(b"\0") else "")
-        raise _wrong(
-            shard, "end of archive", "one more block of zeros and no byte after it", found, offset + BLOCK
-        )
+        raise _wrong(shard, "end of archive", "one more block of zeros and no byte after it", found, offset + BLOCK)
 
 
 def _wrong(shard: str, what: str, expected: str, found: str, offset: int) -> IntegrityError:

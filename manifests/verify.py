@@ -43,9 +43,7 @@ class Report:
         return "\n".join(lines + _some([str(problem) for problem in self.problems]))
 
 
-def verify(
-    store: Store, job: str, version: int | None = None, progress: Callable[[int], None] | None = None
-) -> Report:
+def verify(store: Store, job: str, version: int | None = None, progress: Callable[[int], None] | None = None) -> Report:
     """Check a snapshot (the newest by default) against its manifest and report every problem.
 
     Checked are the manifest's digest and ledger, and of each shard its name, presence, size, sha256, record
@@ -63,9 +61,7 @@ def verify(
         try:
             shard = shard_of(entry)
         except ManifestError as error:
-            report.problems.append(
-                Problem(str(entry.get("name")), "entry", "a shard that can be read", str(error))
-            )
+            report.problems.append(Problem(str(entry.get("name")), "entry", "a shard that can be read", str(error)))
             continue
         report.problems.extend(_shard_problems(store, shard))
         report.shards, report.records = report.shards + 1, report.records + shard.records
@@ -124,11 +120,7 @@ def _ledger_problems(manifest: Manifest, name: str) -> Iterator[Problem]:
     out = sum(counts[verdict] for verdict in VERDICTS)
     if counts["in"] != out:
         yield Problem(name, "ledger", f"{counts['in']} records in", f"{out} records out")
-    held = sum(
-        int(entry.get("records", 0))
-        for entry in manifest.get("shards", [])
-        if entry.get("kind") not in _ASIDE
-    )
+    held = sum(int(entry.get("records", 0)) for entry in manifest.get("shards", []) if entry.get("kind") not in _ASIDE)
     if counts["kept"] != held:
         yield Problem(name, "ledger", f"{counts['kept']} records kept", f"{held} records in its shards")
 
@@ -176,10 +168,7 @@ def compare(
         return found
     names = sorted((set(left) | set(right)) - {"digest"})
     found.fields = [name for name in names if left.get(name) != right.get(name)]
-    sides = [
-        {shard.sha256: shard for shard in map(shard_of, m["shards"]) if shard.kind == kind}
-        for m in (left, right)
-    ]
+    sides = [{shard.sha256: shard for shard in map(shard_of, m["shards"]) if shard.kind == kind} for m in (left, right)]
     shared = sides[0].keys() & sides[1].keys()
     rows = [
         dict(row for sha256, shard in side.items() if sha256 not in shared for row in _digests(store, shard))

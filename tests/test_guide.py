@@ -26,7 +26,9 @@ def ran(demo_input_dir, tmp_path_factory) -> list[tuple[str, subprocess.Complete
     for command in COMMANDS:
         if "$URI" in command:
             env |= a_record(folder / "corpus")
-        result = subprocess.run(command, shell=True, cwd=folder, env=env, capture_output=True, text=True, timeout=300)  # noqa: S602
+        result = subprocess.run(
+            command, shell=True, cwd=folder, env=env, capture_output=True, text=True, timeout=300, check=False
+        )
         done.append((command, result))
     assert all((folder / name).exists() for name in RUN_AFTER)
     return done

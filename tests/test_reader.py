@@ -51,14 +51,10 @@ def text(store):
 def images(store, tmp_path):
     """A committed image job of two tar shards."""
     pairs = [
-        write_tar_shard(
-            store, f"images/data/part-{n}", "images", samples(n * 1000, count), tmp_path / "scratch"
-        )
+        write_tar_shard(store, f"images/data/part-{n}", "images", samples(n * 1000, count), tmp_path / "scratch")
         for n, count in enumerate((12, 5))
     ]
-    commit(
-        store, "images", {"job": "images", "shards": [shard.as_json() for pair in pairs for shard in pair]}
-    )
+    commit(store, "images", {"job": "images", "shards": [shard.as_json() for pair in pairs for shard in pair]})
     return read_manifest(store, "images")
 
 
@@ -278,9 +274,7 @@ def overwrite(store, name, data):
     [
         pytest.param(lambda data: data[:-1], "size", id="cut"),
         pytest.param(lambda data: data + b"x", "size", id="longer"),
-        pytest.param(
-            lambda data: data[:99] + bytes([data[99] ^ 1]) + data[100:], "sha256", id="a flipped bit"
-        ),
+        pytest.param(lambda data: data[:99] + bytes([data[99] ^ 1]) + data[100:], "sha256", id="a flipped bit"),
     ],
 )
 def test_nothing_of_a_damaged_shard_is_handed_out(store, text, damage, message):

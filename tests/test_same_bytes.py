@@ -68,16 +68,27 @@ def test_the_same_command_again_does_nothing(undisturbed, demo_input_dir):
 
 
 def test_killed_after_every_marker(undisturbed, demo_input_dir, tmp_path):
+    assert killed_after_every_marker(tmp_path, demo_input_dir) >= jobs.UNITS
+    assert jobs.digest(tmp_path) == jobs.digest(undisturbed[0])
+
+
+def killed_after_every_marker(out: Path, source: Path, options: tuple[str, ...] = ()) -> int:
+    """Kill the launcher as soon as one more marker stands, until it gets to its end; return the number of kills."""
     kills = 0
     while True:
-        process = jobs.start("text", demo_input_dir, "--out", tmp_path, "--workers", "2", *ARGUMENTS)
-        seen = len(jobs.markers(tmp_path))
-        if not jobs.wait_for(lambda seen=seen: len(jobs.markers(tmp_path)) > seen, process):
+        process = jobs.start("text", source, "--out", out, "--workers", "2", *ARGUMENTS, *options)
+        seen = len(jobs.markers(out))
+        if not jobs.wait_for(lambda seen=seen: len(jobs.markers(out)) > seen, process):
             assert process.wait() == 0, process.communicate()
-            break
+            return kills
         jobs.kill(process)
         kills += 1
-    assert kills >= jobs.UNITS
+
+
+@pytest.mark.long
+def test_killed_after_every_part_of_every_unit(undisturbed, demo_input_dir, tmp_path):
+    kills = killed_after_every_marker(tmp_path, demo_input_dir, SMALL_PARTS)
+    assert kills > 2 * len(jobs.manifest(tmp_path)["units"])  # units do have several parts
     assert jobs.digest(tmp_path) == jobs.digest(undisturbed[0])
 
 

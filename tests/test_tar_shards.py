@@ -147,9 +147,7 @@ def test_a_shard_is_stored_under_its_content_with_an_index_of_every_member(tmp_p
 
 def test_the_same_samples_again_are_the_same_shard(tmp_path):
     store = open_store(tmp_path / "out")
-    first, again = (
-        write_tar_shard(store, "part", "images", hundred(), tmp_path / "scratch") for _ in range(2)
-    )
+    first, again = (write_tar_shard(store, "part", "images", hundred(), tmp_path / "scratch") for _ in range(2))
     assert first == again
 
 

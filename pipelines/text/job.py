@@ -248,9 +248,7 @@ class TextJob:
         return {
             "job": JOB,
             "settings": self.described(),
-            "inputs": [
-                {"unit": m["unit"], "source": m["source"], "content": m["content"]} for m in staged
-            ],
+            "inputs": [{"unit": m["unit"], "source": m["source"], "content": m["content"]} for m in staged],
             "shards": sorted(shards, key=lambda shard: str(shard["name"])),
             "units": balance(accounts.values()),
             "ledger": total(accounts.values()).as_json(),
