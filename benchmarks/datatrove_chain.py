@@ -67,19 +67,21 @@ def main() -> None:
     kind, source, target, model = sys.argv[1:]
     out = Path(target)
     lid.FT176LID.MODEL_URL = local_model(model, out / "model")
-    passed, final = str(out / "passed"), str(out / "final")
-    folders = {name: str(out / name) for name in ("signatures", "buckets", "remove")}
-    reader = JsonlReader(passed)
-    signature = MinhashDedupSignature(folders["signatures"], config=CONFIG)
-    buckets = MinhashDedupBuckets(folders["signatures"], folders["buckets"], config=CONFIG)
-    cluster = MinhashDedupCluster(folders["buckets"], folders["remove"], config=CONFIG)
-    keep = [JsonlReader(passed), MinhashDedupFilter(folders["remove"]), JsonlWriter(final, compression=None)]
+    passed = str(out / "passed")
     counts = execute([*first_stage(kind, source), JsonlWriter(passed, compression=None)], out, "rules")
-    counts += execute([reader, signature], out, "sign")
-    counts += execute([buckets], out, "buckets", CONFIG.num_buckets)
-    counts += execute([cluster], out, "cluster")
-    counts += execute(keep, out, "keep")
+    if any(Path(passed).glob("*.jsonl")):  # its readers fail where there is nothing
+        counts += deduplicate(passed, out)
     (out / "counts.json").write_text(json.dumps(counts, indent=1))
+
+
+def deduplicate(passed: str, out: Path) -> list[dict]:
+    """Run the four stages of MinHash; return what each step counted."""
+    signatures, buckets, remove = (str(out / name) for name in ("signatures", "buckets", "remove"))
+    keep = [JsonlReader(passed), MinhashDedupFilter(remove), JsonlWriter(str(out / "final"), compression=None)]
+    counts = execute([JsonlReader(passed), MinhashDedupSignature(signatures, config=CONFIG)], out, "sign")
+    counts += execute([MinhashDedupBuckets(signatures, buckets, config=CONFIG)], out, "bands", CONFIG.num_buckets)
+    counts += execute([MinhashDedupCluster(buckets, remove, config=CONFIG)], out, "cluster")
+    return counts + execute(keep, out, "keep")
 
 
 if __name__ == "__main__":

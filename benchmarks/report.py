@@ -16,14 +16,14 @@ OURS = ("apache-beam", "pyarrow", "numpy", "numba", "fastwarc", "resiliparse", "
 THEIRS = ("datatrove", "trafilatura", "spacy", "fasttext-numpy2-wheel", "warcio", "orjson", "xxhash")
 HOW = """\
 CPU seconds (user + system) of the whole process tree, the least of some runs taken in turn. Figures a page are slopes
-between {low} and {high} pages, so start-up stands apart. Input: real manuals of the demo in 40 locales, sampled by name,
-400 pages a file; beyond 9,141 pages they come again under other names. Kernels were compiled before."""
+between {low} and {high} pages, so start-up stands apart. Input: real manuals of the demo in 40 locales, sampled by
+name, 400 pages a file; beyond 9,141 pages they come again under other names. Kernels were compiled before."""
 COMMANDS = """\
 - corpusmill: `corpusmill text FOLDER --out OUT --workers 1 --quiet`, the default recipe.
 - datatrove: `python benchmarks/datatrove_chain.py warc|jsonl FOLDER OUT lid.176.ftz` in an environment of its own. One
-  task and one worker, no compression, no writers for what is dropped; the same rules in the same order, with the English
-  word tokenizer for all languages; MinHash 14 x 8 over word 5-grams. Pages carry `WARC-Identified-Payload-Type`, so its
-  reader takes them all.
+  task and one worker, no compression, no writers for what is dropped; the same rules in the same order, with the
+  English word tokenizer for all languages; MinHash 14 x 8 over word 5-grams. Pages carry
+  `WARC-Identified-Payload-Type`, so its reader takes them all.
 - bare: `python -m benchmarks.bare FOLDER`. MinHash: `python -m benchmarks.minhash FOLDER`; judged are words of the same
   quality, told are cruder words, and words that a peer is given for nothing."""
 

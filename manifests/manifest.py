@@ -10,7 +10,7 @@ import json
 from typing import Any
 
 from manifests.keys import canonical_json, digest_of
-from manifests.store import Store
+from manifests.store import ObjectNotFound, Store
 
 FORMAT = 1
 Manifest = dict[str, Any]
@@ -59,6 +59,8 @@ def commit(store: Store, job: str, body: Manifest) -> tuple[int, Manifest]:
     data = canonical_json(manifest)
     while True:
         if (found := find_snapshot(store, job, manifest["digest"])) is not None:
+            if found > _hint(store, job):  # whoever committed it did not come to write the hint
+                _write_hint(store, job, found)
             return found, manifest
         version = newest_version(store, job) + 1
         if store.put_new(manifest_name(job, version), data):
@@ -67,10 +69,10 @@ def commit(store: Store, job: str, body: Manifest) -> tuple[int, Manifest]:
 
 
 def _hint(store: Store, job: str) -> int:
-    name = f"{job}/CURRENT"
-    if store.size(name) is None:
+    try:
+        text = store.read(f"{job}/CURRENT").strip()
+    except ObjectNotFound:  # also for the moment in which another launcher replaces it
         return 0
-    text = store.read(name).strip()
     return int(text) if text.isdigit() else 0
 
 

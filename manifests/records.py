@@ -119,6 +119,7 @@ def dropped_schema(signals: pa.Schema) -> pa.Schema:
             *PROVENANCE,
             ("unit", pa.uint64()),
             ("ordinal", pa.int64()),
+            ("title", pa.string()),
             ("verdict", pa.string()),  # dropped | merged | refused
             ("reason", pa.string()),  # the first rule that objects, or the deduplication rule
             ("reasons", pa.list_(pa.string())),  # every rule that objects

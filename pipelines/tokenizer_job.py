@@ -9,7 +9,7 @@ evaluate  shard of documents  -> bytes, tokens, round trips by language, on a sa
 import base64
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -29,14 +29,14 @@ from tokenizer.count import COUNTS, count_words, merge_counts
 from tokenizer.evaluate import NUMBERS, Compression, Encoder, add_up, evaluate_batch
 from tokenizer.gather import KEY_VERSION
 from tokenizer.ledger import CountLedger
-from tokenizer.settings import TrainSettings
+from tokenizer.model import parse_model
 from tokenizer.train import train
 
 JOB = "tokenizer"
 VERSION = 1
 MERGE_BATCHES = 16  # batches of counts that are held before they are added up
 PARTITION_BYTES = 256 << 20
-EVALUATED = 0.05
+EVALUATED = 5000  # documents, about: all of a small corpus, a sample of a large one
 _SALT = 0x6576616C
 
 
@@ -119,17 +119,14 @@ class TokenizerJob:
     launcher: Launcher
 
     def __post_init__(self) -> None:
-        known = {field.name for field in fields(TrainSettings)}
-        given = self.block.model_dump(mode="json")
-        self.settings = TrainSettings(
-            vocab_size=given["vocabulary"], **{name: value for name, value in given.items() if name in known}
-        )
+        self.settings = self.block.train_settings()
+        self.named = {name: value for name, value in asdict(self.settings).items() if name != "num_threads"}
 
     def described(self, text: Manifest) -> dict[str, Any]:
         """Return what decides the model's bytes."""
         return {
             "text": text["digest"],
-            "train": asdict(self.settings),
+            "train": self.named,
             "version": VERSION,
             "keys": KEY_VERSION,
         }
@@ -183,7 +180,7 @@ class TokenizerJob:
         key = digest_of(
             {
                 "table": [part["sha256"] for part in table],
-                "settings": asdict(self.settings),
+                "settings": self.named,
                 "version": VERSION,
             }
         )
@@ -192,18 +189,21 @@ class TokenizerJob:
             batches = (batch for part in table for batch in shard_batches(store, part, COUNTS.names))
             put_same(store, name, train(batches, self.settings).model)
         model = store.read(name)
-        return Shard(name, "model", len(model), hashlib.sha256(model).hexdigest(), self.settings.vocab_size, None, None)
+        return Shard(
+            name, "model", len(model), hashlib.sha256(model).hexdigest(), len(parse_model(model).pieces), None, None
+        )
 
     def _evaluate(self, shards: list[dict[str, Any]], model: Shard) -> dict[str, Any]:
-        stem = f"{JOB}/evaluate/{model.sha256[:16]}-{EVALUATED}"
-        config = {"model": model.name, "sample": EVALUATED}
+        sample = min(1.0, EVALUATED / sum(shard["records"] for shard in shards))
+        stem = f"{JOB}/evaluate/{model.sha256[:16]}-{sample:.9f}"
+        config = {"model": model.name, "sample": sample}
         tasks = [Task(f"{stem}/{shard['sha256'][:32]}.json", {"shard": shard}) for shard in shards]
         markers = self.launcher.run(JOB, Phase("evaluate", tasks, "pipelines.tokenizer_job:EvaluateShard", config))
         languages = merge_statistics([marker["languages"] for marker in markers])
-        used = np.bitwise_or.reduce([_bits(marker["used"], self.settings.vocab_size) for marker in markers])
+        used = np.bitwise_or.reduce([_bits(marker["used"], model.records) for marker in markers])
         return {
-            "sampled_fraction": EVALUATED,
-            "vocabulary": self.settings.vocab_size,
+            "sampled_fraction": sample,
+            "vocabulary": model.records,
             "used_pieces": int(np.unpackbits(used).sum()),
             "languages": dict(sorted(languages.items())),
         }

@@ -36,7 +36,7 @@ PAIRS = 4
 SAMPLE_CHARACTERS = 4000
 SHARDS_LOOKED_AT = 8
 ROWS_LOOKED_AT = 1024  # of a shard
-_SHOWN = ("uri", "source", "language", "language_score", "text")
+_SHOWN = ("uri", "source", "language", "language_score", "title", "text")
 _GONE = ("verdict", "reason", "reasons", "kept_id", "similarity")
 _ROUTES = ("skipped", "quarantined", "refused", "dropped", "merged")
 
@@ -45,7 +45,7 @@ def collect(store: Store, manifests: Mapping[str, Manifest]) -> ReportData:
     """Return the report of a text snapshot and, where there is one, of the tokenizer trained on it."""
     text, trained = manifests["text"], manifests.get("tokenizer")
     statistics, rules = text["statistics"], from_json(text["settings"]["rules"])
-    published = [_sample(row) for row in _rows(store, text, "documents", ("title", *_SHOWN))]
+    published = [_sample(row) for row in _rows(store, text, "documents", _SHOWN)]
     sources = _sources(text)
     gone = [row for row in _rows(store, text, "dropped", (*_SHOWN, *_GONE)) if row["text"] is not None]
     dropped = (_sample(row) for row in gone if row["verdict"] == "dropped")
@@ -229,7 +229,7 @@ def _document(store: Store, text: Manifest, record: bytes) -> dict[str, Any] | N
     for shard in text["shards"]:
         if shard["kind"] == "documents" and shard["min_id"] <= name <= shard["max_id"]:
             with arrow_file(store, shard["name"]) as file:
-                found = pq.read_table(file, columns=["id", "title", *_SHOWN], filters=wanted).to_pylist()
+                found = pq.read_table(file, columns=["id", *_SHOWN], filters=wanted).to_pylist()
             if found:
                 return dict(found[0])
     return None

@@ -145,7 +145,9 @@ class Rows:
         reasons = [[named[i] for i in range(len(named)) if bits >> i & 1] for bits in failed.tolist()]
         merged = pa.array(self.verdict[chosen] == "merged")
         kept_id = pc.if_else(same, table["id"], merge["kept_id"])
-        columns: dict[str, Any] = {name: table[name] for name in (*(n for n, _ in PROVENANCE), "unit", "ordinal")}
+        columns: dict[str, Any] = {
+            name: table[name] for name in (*(n for n, _ in PROVENANCE), "unit", "ordinal", "title")
+        }
         columns |= {
             "verdict": pa.array(self.verdict[chosen].tolist(), pa.string()),
             "reason": pa.array(self.reason[chosen].tolist(), pa.string()),
