@@ -13,6 +13,9 @@ from typing import NamedTuple
 from resiliparse.parse.encoding import detect_encoding, map_encoding_to_html5
 
 DECLARATION_BYTES = 1024
+# A text in one of these may be valid UTF-8 by chance where few bytes of it are not ASCII. In a single-byte encoding it
+# is mojibake: a letter followed by symbols, which detectors take an ellipsis or a curly quote for.
+_EAST_ASIAN = ("gb18030", "big5hkscs", "cp932", "euc_jp", "cp949")
 SURELY_UTF8_BYTES = 16  # non-ASCII bytes that are valid UTF-8: by chance in GBK about 1 in 10^7
 
 # Python's name of a WHATWG encoding covers less than browsers decode, or is missing.
@@ -87,9 +90,9 @@ def _choose(payload: bytes, transport: str | None, is_markup: bool) -> tuple[str
     if declared:
         return declared
     detected = codec_of(detect_encoding(payload) or "")
-    if detected and detected != "utf-8":
-        return detected, "detection"
-    return ("utf-8", "content") if _is_utf8(payload) else ("cp1252", "default")
+    if _is_utf8(payload) and detected not in _EAST_ASIAN:
+        return "utf-8", "content"
+    return (detected, "detection") if detected and detected != "utf-8" else ("cp1252", "default")
 
 
 def _declared(payload: bytes, transport: str | None, is_markup: bool) -> tuple[str, str] | None:

@@ -107,3 +107,8 @@ def _check(name: str, content: bytes, where: object) -> None:
     found, pinned = hashlib.sha256(content).hexdigest(), MODELS[name].sha256
     if found != pinned:
         raise ModelDamagedError(f"model {name} in {where}: sha256 {found}, not {pinned}; delete it and fetch it again")
+
+
+if __name__ == "__main__":
+    for each in MODELS:
+        print(fetch_model(each))

@@ -7,8 +7,10 @@ that is visible.
 
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from glob import has_magic
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Protocol, cast
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
+_ESCAPED = re.compile(r"\[([*?[])\]")
 
 
 class StoreError(OSError):
@@ -124,16 +127,41 @@ def open_store(uri: str | Path) -> Store:
 
 
 def open_input(uri: str | Path) -> Store:
-    """Open an input: a folder, a prefix, or one object, whose store then lists that object alone."""
-    store = open_store(uri)
+    """Open an input: a folder, a prefix, a pattern, or one object, whose store then lists that object alone.
+
+    A pattern (`*`, `?`, `[...]` within a name, `**` for any folders) chooses among the objects below its first part
+    that is no pattern; a folder that it matches counts with all that it holds. What exists by that very name is no
+    pattern.
+    """
     text = str(uri)
-    if split_scheme(text)[0] != "s3" or text.endswith("/"):
-        return store
+    if split_scheme(text)[0] != "s3":
+        return _chosen(text) if has_magic(text) and not Path(text).exists() else open_store(uri)
     parent, _, last = text.rpartition("/")
-    if parent in ("s3:", "s3:/"):
-        return store
-    above = open_store(parent)
-    return OneObject(above, last) if above.size(last) is not None else store
+    if last and parent not in ("s3:", "s3:/"):
+        above = open_store(parent)
+        if above.size(last) is not None:
+            return OneObject(above, last)
+    return _chosen(text) if has_magic(text) else open_store(uri)
+
+
+def _chosen(uri: str) -> Store:
+    """Open a pattern; `[*]` and the like, as glob.escape writes them, stand for the character itself."""
+    parts = uri.split("/")
+    plain = [_ESCAPED.sub(r"\1", part) for part in parts]
+    first = next((i for i, part in enumerate(parts) if has_magic(_ESCAPED.sub("", part))), len(parts))
+    if first == len(parts):
+        return open_store("/".join(plain))
+    root = "/".join(plain[:first]) or ("/" if first else ".")
+    return Chosen(open_store(root), tuple(parts[first:]))
+
+
+def _matches(parts: Sequence[str], pattern: Sequence[str]) -> bool:
+    """Return whether the beginning of a path matches; a pattern of no parts matches all."""
+    if not pattern or not parts:
+        return not pattern
+    if pattern[0] == "**":
+        return _matches(parts, pattern[1:]) or _matches(parts[1:], pattern)
+    return fnmatchcase(parts[0], pattern[0]) and _matches(parts[1:], pattern[1:])
 
 
 def _open_local(path: Path) -> Store:
@@ -150,7 +178,7 @@ def arrow_file(store: Store, name: str) -> "pa.NativeFile":
 
     from manifests.local_store import LocalStore
 
-    inner = store.store if isinstance(store, OneObject) else store
+    inner = store.store if isinstance(store, OneObject | Chosen) else store
     if isinstance(inner, LocalStore) and inner.size(name):
         return pa.memory_map(str(inner.path(name)))
     return pa.PythonFile(cast(io.IOBase, store.open(name)), mode="r")
@@ -199,4 +227,45 @@ class OneObject:
             yield self.name, size
 
     def sweep(self, older_than_s: float = 86_400.0) -> int:
+        return 0
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A store whose listing holds only what a pattern chooses, for reading: an input that is a pattern."""
+
+    store: Store
+    pattern: tuple[str, ...]
+
+    @property
+    def uri(self) -> str:
+        return f"{self.store.uri.rstrip('/')}/{'/'.join(self.pattern)}"
+
+    def size(self, name: str) -> int | None:
+        return self.store.size(name)
+
+    def generation(self, name: str) -> str:
+        return self.store.generation(name)
+
+    def read(self, name: str) -> bytes:
+        return self.store.read(name)
+
+    def read_range(self, name: str, start: int, length: int) -> bytes:
+        return self.store.read_range(name, start, length)
+
+    def open(self, name: str) -> BinaryIO:
+        return self.store.open(name)
+
+    def put_new(self, name: str, data: bytes | Path) -> bool:
+        raise StoreError(f"{self.uri}: a pattern is for reading; cannot create {name!r}")
+
+    def delete(self, name: str) -> None:
+        raise StoreError(f"{self.uri}: a pattern is for reading; cannot delete {name!r}")
+
+    def list(self, prefix: str = "") -> Iterator[tuple[str, int]]:
+        for name, size in self.store.list(prefix):
+            if _matches(name.split("/"), self.pattern):
+                yield name, size
+
+    def sweep(self, older_than_s: float = 0.0) -> int:
         return 0

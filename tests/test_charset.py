@@ -79,6 +79,13 @@ def test_unicode_comes_through_whatever_the_label(text, encoding):
     assert text in decoded.text.decode()
 
 
+@pytest.mark.parametrize("text", ["He said “yes”…", "naïve", "5 € — ok", "Über 10 °C"])
+def test_a_few_characters_of_utf_8_in_a_text_without_a_label_are_not_read_as_windows_1252(text):
+    for payload in (text.encode(), (f"A long English sentence. {text}" * 30).encode()):
+        assert decode(payload, None, is_markup=False).text == payload
+    assert decode(text.encode("cp1252"), None, is_markup=False).encoding != "utf-8"
+
+
 def test_a_wrong_label_gives_way_to_what_decodes_better():
     decoded = decode(page(JAPANESE * 5, "euc-kr").encode("euc-jp"), "utf-8", is_markup=True)
     assert JAPANESE in decoded.text.decode()

@@ -1,4 +1,4 @@
-"""Every kind of input through the real job: the same real pages give the same texts, under the names that are promised."""
+"""Every kind of input through the real job: the same pages give the same texts, under the names that are promised."""
 
 import gzip
 import io
@@ -17,6 +17,7 @@ import zstandard
 
 from filters.extract import Record, extract_record
 from manifests.limits import Limits
+from manifests.store import open_input
 from pipelines.sources.warc_writer import Page, write_warc
 
 DATE = "2026-01-01T00:00:00Z"
@@ -165,9 +166,16 @@ def test_the_same_pages_give_the_same_texts_under_the_names_that_are_promised(ou
 
 @pytest.mark.parametrize(
     ("kind", "media_type"),
-    [("html", {"text/html", "application/xhtml+xml"}), ("xhtml", {"application/xhtml+xml"}), ("markdown", {"text/markdown"}),
-     ("text", {"text/plain"}), ("jsonl", {"text/plain"}), ("parquet", {"text/plain"}), ("wet", {"text/plain"})],
-)  # fmt: skip
+    [
+        ("html", {"text/html", "application/xhtml+xml"}),
+        ("xhtml", {"application/xhtml+xml"}),
+        ("text", {"text/plain"}),
+        ("markdown", {"text/markdown"}),
+        ("jsonl", {"text/plain"}),
+        ("parquet", {"text/plain"}),
+        ("wet", {"text/plain"}),
+    ],
+)
 def test_a_document_says_what_it_was_read_as(out, kind, media_type):
     assert {row["media_type"] for row in jobs.rows(out) if row["source"] == kind} <= media_type
 
@@ -291,3 +299,36 @@ def test_one_file_and_a_folder_are_inputs_alike(small, tmp_path):
     plan = json.loads(jobs.run("text", one, small, "--out", tmp_path / "out", "--plan"))
     assert plan["units"]["count"] == 2
     assert plan["units"]["names"][0].endswith(f"{one.name}..{one.name}[0-{one.stat().st_size})")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "names"),
+    [
+        pytest.param("crawl/*.txt", ["a.txt", "b.txt"], id="files of a folder"),
+        pytest.param(
+            "crawl/*", ["a.txt", "b.txt", "c.md", "d/a.txt", "d/e/a.txt"], id="a folder counts with all it holds"
+        ),
+        pytest.param("crawl/**/a.*", ["a.txt", "d/a.txt", "d/e/a.txt"], id="any folders"),
+        pytest.param("crawl/[bc].*", ["b.txt", "c.md"], id="a choice of letters"),
+        pytest.param("crawl/d/?.txt", ["a.txt"], id="one letter"),
+        pytest.param("*/d/*.txt", ["crawl/d/a.txt"], id="a pattern for a folder"),
+        pytest.param("crawl/*.html", [], id="nothing"),
+        pytest.param("odd[[]1]/*.txt", ["x.txt"], id="an escaped bracket is a bracket"),
+        pytest.param("odd[1]", ["x.txt"], id="what exists by that name is no pattern"),
+    ],
+)
+def test_a_pattern_chooses_its_files_and_names_them_from_its_first_folder(tmp_path, pattern, names):
+    for name in ("crawl/a.txt", "crawl/b.txt", "crawl/c.md", "crawl/d/a.txt", "crawl/d/e/a.txt", "odd[1]/x.txt"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(name)
+    store = open_input(str(tmp_path / pattern))
+    assert [name for name, _ in store.list()] == names
+    assert all(store.read(name).decode().endswith(name) for name in names)
+
+
+def test_a_pattern_in_a_recipe_is_taken_from_the_recipes_folder(small, tmp_path):
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(f"corpusmill: 1\ninputs: [{{name: some, uri: '{small.name}/*.html'}}]\n")
+    plan = json.loads(jobs.run("run", recipe, "--out", tmp_path / "out", "--plan"))
+    names = sorted(path.name for path in small.iterdir())
+    assert plan["units"]["names"][0].startswith(f"some:{names[0]}..{names[-1]}[")
