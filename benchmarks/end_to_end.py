@@ -7,6 +7,7 @@ says. The figure is CPU time a page as a slope between two sizes, so that start-
 import json
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks import inputs, peers
@@ -23,12 +24,13 @@ WORK = {
 Outcomes = dict[tuple[str, int], Outcome]  # (contender, pages)
 
 
-def corpusmill(kind: str, pages_a_file: int, outcomes: Outcomes) -> Contender:
-    """Return the text job over pages ("warc") or texts ("jsonl")."""
+def corpusmill(kind: str, pages_a_file: int, settings: Sequence[str], outcomes: Outcomes) -> Contender:
+    """Return the text job over pages ("warc") or texts ("jsonl"); `settings` go to --set."""
+    override = [f"--set={setting}" for setting in settings]
     name, script = f"corpusmill {kind}", Path(sys.executable).with_name("corpusmill")
 
     def command(pages: int, out: Path) -> list[str | Path]:
-        return [script, "text", KINDS[kind](pages, pages_a_file), "--out", out, "--workers", "1", "--quiet"]
+        return [script, "text", KINDS[kind](pages, pages_a_file), "--out", out, "--workers", "1", "--quiet", *override]
 
     return Contender(name, command, look=lambda pages, out: outcomes.update({(name, pages): of_corpusmill(out)}))
 
@@ -60,7 +62,7 @@ def rows(series: Series, kind: str, low: int, high: int) -> list[Row]:
     return [Row(WORK[kind], measured, other / mine, "x", (">=", 10))]
 
 
-def differences(outcomes: Outcomes, pages: int) -> str:
+def differences(outcomes: Outcomes, pages: int, pages_a_file: int) -> str:
     """Return who keeps what at `pages`, as Markdown: counts by first reason, and verdicts on the same texts."""
     parts = []
     for kind in KINDS:
@@ -79,7 +81,8 @@ def differences(outcomes: Outcomes, pages: int) -> str:
         f"keep {both.both_pass}, both drop {both.both_drop}, only corpusmill keeps {len(both.only_ours_passes)}, only "
         f"datatrove keeps {len(both.only_theirs_passes)}.",
         counted(
-            "datatrove's first reason for what only corpusmill keeps", _their_reasons(both.only_ours_passes, pages)
+            "datatrove's first reason for what only corpusmill keeps",
+            _their_reasons(both.only_ours_passes, inputs.jsonl(pages, pages_a_file)),
         ),
         counted(
             "corpusmill's first reason for what only datatrove keeps", first_reasons(ours, both.only_theirs_passes)
@@ -88,23 +91,15 @@ def differences(outcomes: Outcomes, pages: int) -> str:
     return "\n\n".join(parts)
 
 
-def _their_reasons(uris: frozenset[str], pages: int) -> dict[str, int]:
+def _their_reasons(uris: frozenset[str], texts: Path) -> dict[str, int]:
     """Give datatrove these texts alone: its rules look at one document at a time."""
     with tempfile.TemporaryDirectory(prefix="corpusmill-bench-") as folder:
         source, out = Path(folder) / "in", Path(folder) / "out"
         source.mkdir()
         with (source / "texts.jsonl").open("w") as file:
-            file.writelines(line for line in _lines(pages) if json.loads(line)["url"] in uris)
+            for path in sorted(texts.glob("*.jsonl")):
+                with path.open() as lines:
+                    file.writelines(line for line in lines if json.loads(line)["url"] in uris)
         run(_chain("jsonl", source, out), {"HF_HUB_OFFLINE": "1"})
         reasons = of_datatrove(out).reasons
     return {name: n for name, n in reasons.items() if not name.startswith("minhash")}
-
-
-def _lines(pages: int) -> list[str]:
-    return [
-        line for path in sorted(_texts(pages).glob("*.jsonl")) for line in path.read_text().splitlines(keepends=True)
-    ]
-
-
-def _texts(pages: int) -> Path:
-    return max((path for path in inputs.folder().glob(f"jsonl-{pages}-by-*")), key=lambda path: path.stat().st_mtime)

@@ -13,7 +13,7 @@ from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
-from filters.extract import extract
+from filters.extract import EXTRACTION_VERSION, extract
 from filters.native import cache_root
 from manifests.limits import Limits
 from manifests.store import open_input
@@ -59,7 +59,7 @@ def jsonl(pages: int, pages_a_file: int) -> Path:
 
 def _linked(kind: str, pages: int, pages_a_file: int) -> Path:
     """Return the set: hard links to files that all sets share."""
-    target = folder() / f"{kind}-{pages}-by-{pages_a_file}"
+    target = folder() / f"{_label(kind)}-{pages}-by-{pages_a_file}"
     target.mkdir(parents=True, exist_ok=True)
     for start in range(0, pages, pages_a_file):
         file = _stocked(kind, start, min(start + pages_a_file, pages))
@@ -68,9 +68,13 @@ def _linked(kind: str, pages: int, pages_a_file: int) -> Path:
     return target
 
 
+def _label(kind: str) -> str:
+    return kind if kind == "warc" else f"{kind}-extraction{EXTRACTION_VERSION}"
+
+
 def _stocked(kind: str, start: int, end: int) -> Path:
     """Return the file with pages [start, end), written when there is none."""
-    file = folder() / f"{kind}-stock" / f"pages-{start:07d}-{end:07d}{SUFFIXES[kind]}"
+    file = folder() / f"{_label(kind)}-stock" / f"pages-{start:07d}-{end:07d}{SUFFIXES[kind]}"
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
         part = file.with_name(f"part-{os.getpid()}-{file.name}")

@@ -60,7 +60,7 @@ def _uris(folder: Path) -> Iterator[str]:
 def _gone(steps: list[dict[str, int | str]]) -> Iterator[tuple[str, int]]:
     """Yield (step/reason, documents) from what datatrove's steps counted."""
     for step in steps:
-        name = re.sub(r"[^\x00-\x7f]+", "", str(step["step"])).strip().lower().replace(" ", "_")
+        name = re.sub(r"[^a-z0-9]+", "_", str(step["step"]).rpartition(": ")[2].lower()).strip("_")
         told = {key.removeprefix("dropped_"): int(n) for key, n in step.items() if key.startswith("dropped_")}
         untold = int(step.get("dropped", 0)) - sum(told.values())
         failed = {key: int(step[key]) for key in ("timeout", "clean_error", "broken_process") if key in step}

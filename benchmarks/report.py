@@ -2,8 +2,6 @@
 
 import os
 import platform
-import shlex
-import sys
 import time
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -23,7 +21,8 @@ COMMANDS = """\
 - datatrove: `python benchmarks/datatrove_chain.py warc|jsonl FOLDER OUT lid.176.ftz` in an environment of its own. One
   task and one worker, no compression, no writers for what is dropped; the same rules in the same order, with the
   English word tokenizer for all languages; MinHash 14 x 8 over word 5-grams. Pages carry
-  `WARC-Identified-Payload-Type`, so its reader takes them all.
+  `WARC-Identified-Payload-Type`, so its reader takes them all. What one of its rules drops costs it no further rule and
+  no signature; corpusmill measures every text in full, so thresholds can change without reading it again.
 - bare: `python -m benchmarks.bare FOLDER`. MinHash: `python -m benchmarks.minhash FOLDER`; judged are words of the same
   quality, told are cruder words, and words that a peer is given for nothing."""
 
@@ -36,9 +35,8 @@ def machine() -> str:
     return f"{model or platform.processor()}, {os.cpu_count()} cores, load {load}, Python {platform.python_version()}"
 
 
-def render_report(rows: Sequence[Row], differences: str, pages: int) -> str:
+def render_report(rows: Sequence[Row], differences: str, pages: int, command: str) -> str:
     """Return RESULTS.md; `differences` is empty where no peer was asked."""
-    command = shlex.join(["python", "-m", "benchmarks.run", *sys.argv[1:]])
     used = {"corpusmill": {name: version(name) for name in ("corpusmill", *OURS)}}
     if differences:
         used["peer"] = peers.versions(peers.datatrove_python(), THEIRS)

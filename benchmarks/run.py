@@ -8,60 +8,17 @@ figure is taken.
 """
 
 import argparse
-import os
-import re
-import subprocess
+import shlex
 import sys
 from pathlib import Path
 
-from benchmarks import bare, end_to_end, growth, inputs, peers
-from benchmarks.measure import Contender, Series, measure, run, say
+from benchmarks import bare, end_to_end, growth, inputs, signatures, startup
+from benchmarks.measure import Contender, Series, measure, say
 from benchmarks.report import render_report
-from benchmarks.table import Row, render
+from benchmarks.table import render
 from filters.models import fetch_model
-from pipelines.demo_input import input_root
 
 PAGES_A_FILE = 400
-HELP_RUNS = 7
-
-
-def startup_row() -> Row:
-    """Return what `corpusmill --help` takes."""
-    script = Path(sys.executable).with_name("corpusmill")
-    runs = [run([script, "--help"]) for _ in range(HELP_RUNS)]
-    cpu_s, wall_s = min(one.cpu_s for one in runs), min(one.wall_s for one in runs)
-    return Row("start-up of `corpusmill --help`", f"{wall_s:.2f} s by the clock", cpu_s, "CPU-s", ("<=", 0.3))
-
-
-def minhash_rows(megabytes: float) -> list[Row]:
-    """Return the lines that benchmarks/minhash.py ends its tables in."""
-    command = [sys.executable, "-m", "benchmarks.minhash", str(input_root()), "--megabytes", str(megabytes)]
-    path = os.pathsep.join([str(peers.rensa_folder()), *filter(None, [os.environ.get("PYTHONPATH")])])
-    say("signatures against rensa and datasketch")
-    done = subprocess.run(command, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RuntimeError(f"benchmarks.minhash: status {done.returncode}\n{done.stdout[-500:]}{done.stderr[-1500:]}")
-    return parse_minhash(done.stdout)
-
-
-def parse_minhash(printed: str) -> list[Row]:
-    """Return a row a line like "en: 12.1 x the best of rensa, like words (goal 8 x)".
-
-    The goals are for words of the same quality; a peer with cruder words, or with ours for nothing, is told only.
-    """
-    pattern = re.compile(
-        r"^(\w+): ([\d.]+) x the best of (\w+), (\w+ words|words free) \(goal (\d+) x\)$", re.MULTILINE
-    )
-    return [
-        Row(
-            f"MinHash of {language} text, segmentation included: over {peer}, {words}",
-            "MB of text per CPU-second",
-            float(figure),
-            "x",
-            (">=", float(goal)) if words == "like words" else None,
-        )
-        for language, figure, peer, words, goal in pattern.findall(printed)
-    ]
 
 
 def warm_up(contenders: list[Contender]) -> None:
@@ -78,8 +35,16 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--repeats", type=int, default=3, help="runs of everything that is quick (default 3)")
     parser.add_argument("--megabytes", type=float, default=4, help="text a language for MinHash (default 4)")
     parser.add_argument("--without-peers", action="store_true", help="corpusmill and the bare libraries only")
+    parser.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE", help="passed to `corpusmill text`")
     parser.add_argument("--out", type=Path, default=Path(__file__).with_name("RESULTS.md"))
     return parser.parse_args()
+
+
+def _command(options: argparse.Namespace) -> str:
+    """Return the command that measures the same."""
+    said = [f"--pages {options.pages}", f"--repeats {options.repeats}", f"--megabytes {options.megabytes:g}"]
+    said += [f"--set {shlex.quote(each)}" for each in options.set]
+    return " ".join(["python -m benchmarks.run", *said, *(["--without-peers"] if options.without_peers else [])])
 
 
 def main() -> int:
@@ -87,7 +52,7 @@ def main() -> int:
     options = parse_options()
     low, high = options.pages, 10 * options.pages
     outcomes: end_to_end.Outcomes = {}
-    ours = [end_to_end.corpusmill(kind, PAGES_A_FILE, outcomes) for kind in end_to_end.KINDS]
+    ours = [end_to_end.corpusmill(kind, PAGES_A_FILE, options.set, outcomes) for kind in end_to_end.KINDS]
     plain = Contender(
         bare.NAME, lambda pages, _: [sys.executable, "-m", "benchmarks.bare", inputs.warc(pages, PAGES_A_FILE)]
     )
@@ -100,11 +65,11 @@ def main() -> int:
         measure(theirs, [low], 2, series)
         measure(theirs, [high], 1, series)
         rows += [row for kind in end_to_end.KINDS for row in end_to_end.rows(series, kind, low, high)]
-        differences = end_to_end.differences(outcomes, high)
-        rows += minhash_rows(options.megabytes)
+        differences = end_to_end.differences(outcomes, high, PAGES_A_FILE)
+        rows += signatures.rows(options.megabytes)
     measure([ours[0]], [100 * options.pages], 1, series)
-    rows += bare.rows(series, ours[0].name, low, high) + growth.rows(series, ours[0].name, low) + [startup_row()]
-    options.out.write_text(render_report(rows, differences, options.pages))
+    rows += bare.rows(series, ours[0].name, low, high) + growth.rows(series, ours[0].name, low) + [startup.row()]
+    options.out.write_text(render_report(rows, differences, low, _command(options)))
     print(render(rows))
     return int(any("missed" in row.verdict for row in rows))
 

@@ -37,6 +37,8 @@ def versions() -> dict[str, Any]:
     return {
         "annotate": VERSION,
         "extract": extract.EXTRACTION_VERSION,
+        "lines": lines.VERSION,
+        "views": views.VERSION,
         "segmentation": segmentation.segmentation_digest(),
         "language": language.LANGUAGE_VERSION,
         "language_model": MODELS[language.MODEL].sha256,

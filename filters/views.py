@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from filters.native import kernel, string_buffers
 from manifests.records import PART, RANGE
 
+VERSION = 1
 _NEWLINE = 10
 
 

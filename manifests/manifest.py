@@ -45,27 +45,22 @@ def load_manifest(store: Store, job: str, version: int) -> Manifest:
     return manifest
 
 
-def find_snapshot(store: Store, job: str, digest: str) -> int | None:
-    """Return the version whose digest is `digest`, newest first, or None."""
-    for version in range(newest_version(store, job), 0, -1):
-        if load_manifest(store, job, version)["digest"] == digest:
-            return version
-    return None
-
-
 def commit(store: Store, job: str, body: Manifest) -> tuple[int, Manifest]:
-    """Commit a snapshot and return (version, manifest); an equal snapshot that stands already is returned as it is."""
+    """Commit a snapshot and return (version, manifest); if the newest one is equal, that is it.
+
+    An earlier equal snapshot does not count: who goes back to an old recipe gets it as the newest.
+    """
     manifest = seal(body)
     data = canonical_json(manifest)
     while True:
-        if (found := find_snapshot(store, job, manifest["digest"])) is not None:
-            if found > _hint(store, job):  # whoever committed it did not come to write the hint
-                _write_hint(store, job, found)
-            return found, manifest
-        version = newest_version(store, job) + 1
-        if store.put_new(manifest_name(job, version), data):
-            _write_hint(store, job, version)
-            return version, manifest
+        newest = newest_version(store, job)
+        if newest and load_manifest(store, job, newest)["digest"] == manifest["digest"]:
+            if newest > _hint(store, job):  # whoever committed it did not come to write the hint
+                _write_hint(store, job, newest)
+            return newest, manifest
+        if store.put_new(manifest_name(job, newest + 1), data):
+            _write_hint(store, job, newest + 1)
+            return newest + 1, manifest
 
 
 def _hint(store: Store, job: str) -> int:

@@ -7,13 +7,16 @@ import json
 import logging
 import re
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from manifests.keys import canonical_json, digest_of
 from manifests.runs import put_same
-from manifests.store import Store, open_store
+from manifests.store import ObjectNotFound, Store, open_store
 from pipelines.progress import Progress
+
+LOOKS_AT_ONCE = 16
 
 Marker = dict[str, Any]
 
@@ -62,14 +65,35 @@ class Launcher:
 
     def __post_init__(self) -> None:
         self.store: Store = open_store(self.store_uri)
+        if self.beam_options:
+            _import_beam_quietly()
+            from pipelines.phases import check_options
+
+            check_options(self.beam_options)
 
     def run(self, job: str, phase: Phase) -> list[Marker]:
         """Do the tasks that are not done and return the markers of all, in task order."""
-        if any(self.store.size(task.marker) is None for task in phase.tasks):
-            task_list = self._store_tasks(job, phase)
+        markers = self._markers(phase.tasks)
+        undone = [task for task in phase.tasks if task.marker not in markers]
+        if undone:
+            task_list = self._store_tasks(job, phase.name, undone)
             with Progress(phase.name, self.store, [task.marker for task in phase.tasks], self.quiet):
                 self._run_tasks(phase, task_list)
-        return [json.loads(self.store.read(task.marker)) for task in phase.tasks]
+            markers |= self._markers(undone)
+        return [markers[task.marker] for task in phase.tasks]
+
+    def _markers(self, tasks: Sequence[Task]) -> dict[str, Marker]:
+        """Return the markers that stand, looked for in parallel: in an object store each look is a request."""
+        with ThreadPoolExecutor(LOOKS_AT_ONCE) as pool:
+            found = pool.map(self._marker, [task.marker for task in tasks])
+        return {task.marker: marker for task, marker in zip(tasks, found, strict=True) if marker is not None}
+
+    def _marker(self, name: str) -> Marker | None:
+        try:
+            marker: Marker = json.loads(self.store.read(name))
+        except ObjectNotFound:
+            return None
+        return marker
 
     def run_pipeline(self, build: Callable[[Any], Any]) -> None:
         """Build and run one Beam pipeline; raises when it did not end in DONE."""
@@ -88,10 +112,10 @@ class Launcher:
         tasks = RunTasks(self.store_uri, task_list, phase.worker, phase.config)
         self.run_pipeline(lambda pipeline: pipeline | phase.name >> tasks)
 
-    def _store_tasks(self, job: str, phase: Phase) -> str:
-        tasks = [[task.marker, task.arguments] for task in phase.tasks]
-        name = f"{job}/plans/{phase.name}-{digest_of(tasks)[:16]}.json"
-        put_same(self.store, name, canonical_json(tasks))
+    def _store_tasks(self, job: str, phase: str, tasks: Sequence[Task]) -> str:
+        body = [[task.marker, task.arguments] for task in tasks]
+        name = f"{job}/plans/{phase}-{digest_of(body)[:16]}.json"
+        put_same(self.store, name, canonical_json(body))
         return name
 
 

@@ -1,14 +1,17 @@
 """One phase of a job as one Beam pipeline: tasks that are not done yet are shuffled to workers, each leaves a marker.
 
-    Create([name of the task list]) -> read tasks -> drop those already done -> Reshuffle -> work
+    Create([name of the task list]) -> read tasks -> Reshuffle -> work, unless its marker stands
 
-Beam moves task references of a few hundred bytes; records travel through staged files. A done-marker is created
-last and exclusively, so a killed job goes on from the tasks that have one, on any runner.
+Beam moves task references (a few hundred bytes; a packed list of files some hundred KB), records travel through
+staged files. A done-marker is created last and exclusively, so a killed job goes on from the tasks that have one, on
+any runner.
 """
 
+import argparse
 import importlib
 import json
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,16 +35,14 @@ def load_object(path: str) -> Callable[..., Any]:
 
 
 class ReadTasks(beam.DoFn):
-    """The name of a task list -> its tasks that have no done-marker."""
+    """The name of a task list -> its tasks: those that the launcher found undone."""
 
     def __init__(self, store_uri: str) -> None:
         self.store_uri = store_uri
 
     def process(self, name: str) -> Iterator[tuple[str, str]]:
-        store = open_store(self.store_uri)
-        for marker, arguments in json.loads(store.read(name)):
-            if store.size(marker) is None:
-                yield marker, json.dumps(arguments)
+        for marker, arguments in json.loads(open_store(self.store_uri).read(name)):
+            yield marker, json.dumps(arguments)
 
 
 class Work(beam.DoFn):
@@ -55,10 +56,11 @@ class Work(beam.DoFn):
         self.store = open_store(self.store_uri)
 
     def process(self, task: tuple[str, str]) -> Iterator[str]:
-        if self.worker is None:
-            self.worker = load_object(self.worker_path)(self.store, self.config)
         marker, arguments = task
-        put_same(self.store, marker, canonical_json(self.worker.run(json.loads(arguments))))
+        if self.store.size(marker) is None:  # a retried bundle or a twin finds its work done
+            if self.worker is None:
+                self.worker = load_object(self.worker_path)(self.store, self.config)
+            put_same(self.store, marker, canonical_json(self.worker.run(json.loads(arguments))))
         yield marker
 
     def teardown(self) -> None:
@@ -108,3 +110,28 @@ def _runner(options: Sequence[str]) -> PipelineRunner | None:
     from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
 
     return FnApiRunner()
+
+
+def check_options(options: Sequence[str]) -> None:
+    """Refuse a flag that no option class of Beam knows: Beam itself would drop it with a warning.
+
+    Raises ValueError naming the flags; `is_usage` makes it exit status 2.
+    """
+    if any("dask" in option.lower() for option in options):
+        import apache_beam.runners.dask.dask_runner  # noqa: F401  (defines options of its own)
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    for kind in _all_option_classes(PipelineOptions):
+        with suppress(argparse.ArgumentError):  # an alias that another class has defined
+            kind._add_argparse_args(parser)  # type: ignore[arg-type]
+    unknown = [flag for flag in parser.parse_known_args(list(options))[1] if flag.startswith("-")]
+    if unknown:
+        error = ValueError(f"Beam knows no option {', '.join(unknown)}; what stands after -- goes to Beam")
+        error.is_usage = True  # type: ignore[attr-defined]
+        raise error
+
+
+def _all_option_classes(kind: type[PipelineOptions]) -> Iterator[type[PipelineOptions]]:
+    for each in kind.__subclasses__():
+        if "_add_argparse_args" in vars(each):
+            yield each
+        yield from _all_option_classes(each)

@@ -16,12 +16,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from filters.segmentation import segment
+from filters.segmentation import segment, segmentation_digest
 from manifests.keys import digest_of, key_range, keys_of, sampled
 from manifests.manifest import Manifest, commit, newest_version
-from manifests.runs import Run, gather, partitions_for, put_same, write_run
+from manifests.reader import open_shard, shard_of
+from manifests.runs import Run, gather, load_runs, partitions_for, put_same, save_runs, write_run
 from manifests.shards import Shard, write_shard
-from manifests.store import Store, arrow_file
+from manifests.store import Store
 from pipelines.launcher import Launcher, Phase, Task
 from pipelines.recipe import Tokenizer
 from pipelines.text.statistics import merge_statistics
@@ -41,9 +42,9 @@ _SALT = 0x6576616C
 
 
 def shard_batches(store: Store, shard: Mapping[str, Any], columns: list[str]) -> Iterator[pa.RecordBatch]:
-    """Yield the batches of a published Parquet shard."""
-    with arrow_file(store, shard["name"]) as file:
-        yield from pq.ParquetFile(file).iter_batches(columns=columns)
+    """Yield the batches of a published Parquet shard, after its sha256 is checked."""
+    with open_shard(store, shard_of(shard)) as file:
+        yield from pq.ParquetFile(file, page_checksum_verification=True).iter_batches(columns=columns)
 
 
 class CountShard:
@@ -72,7 +73,7 @@ class MergeCounts:
     """Worker of the merge phase. config: {runs}."""
 
     def __init__(self, store: Store, config: Mapping[str, Any]) -> None:
-        self.store, self.runs = store, [Run(**run) for run in config["runs"]]
+        self.store, self.runs = store, load_runs(store, config["runs"])
 
     def close(self) -> None:
         """Nothing is held."""
@@ -159,19 +160,20 @@ class TokenizerJob:
         tasks = [
             Task(
                 f"{stem}/{shard['sha256'][:32]}.json",
-                {"shard": shard, "output": f"{stem}/{shard['sha256'][:32]}.arrow"},
+                {"shard": shard, "output": f"{stem}/{shard['sha256'][:32]}"},
             )
             for shard in shards
         ]
         counted = self.launcher.run(JOB, Phase("count", tasks, "pipelines.tokenizer_job:CountShard", {}))
-        runs = [marker["run"] for marker in counted]
-        parts = partitions_for(sum(run["bytes"] for run in runs), PARTITION_BYTES)
-        key = digest_of({"runs": runs, "version": VERSION})[:32]
+        runs = [Run(**marker["run"]) for marker in counted]
+        listed = save_runs(self.launcher.store, JOB, runs)
+        parts = partitions_for(sum(run.bytes for run in runs), PARTITION_BYTES)
+        key = digest_of({"runs": listed, "version": VERSION})[:32]
         tasks = [
             Task(f"{JOB}/merge/{key}/{part:05d}-of-{parts:05d}.json", {"partition": part, "partitions": parts})
             for part in range(parts)
         ]
-        merged = self.launcher.run(JOB, Phase("merge", tasks, "pipelines.tokenizer_job:MergeCounts", {"runs": runs}))
+        merged = self.launcher.run(JOB, Phase("merge", tasks, "pipelines.tokenizer_job:MergeCounts", {"runs": listed}))
         return counted, [marker["shard"] for marker in merged]
 
     def _train(self, table: list[dict[str, Any]]) -> Shard:
@@ -195,7 +197,8 @@ class TokenizerJob:
 
     def _evaluate(self, shards: list[dict[str, Any]], model: Shard) -> dict[str, Any]:
         sample = min(1.0, EVALUATED / sum(shard["records"] for shard in shards))
-        stem = f"{JOB}/evaluate/{model.sha256[:16]}-{sample:.9f}"
+        key = digest_of({"model": model.sha256, "sample": sample, "words": segmentation_digest(), "version": VERSION})
+        stem = f"{JOB}/evaluate/{key[:32]}"
         config = {"model": model.name, "sample": sample}
         tasks = [Task(f"{stem}/{shard['sha256'][:32]}.json", {"shard": shard}) for shard in shards]
         markers = self.launcher.run(JOB, Phase("evaluate", tasks, "pipelines.tokenizer_job:EvaluateShard", config))

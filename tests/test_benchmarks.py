@@ -8,7 +8,7 @@ import pytest
 from benchmarks import bare, growth
 from benchmarks.measure import Usage, run, slope_ms, startup_s, tree
 from benchmarks.outcomes import Outcome, _gone, agreement, counted
-from benchmarks.run import parse_minhash
+from benchmarks.signatures import parse
 from benchmarks.table import Row, render
 
 
@@ -83,9 +83,15 @@ def test_verdicts_are_compared_over_the_same_texts():
 
 def test_every_document_that_datatrove_loses_has_a_step_or_a_reason():
     steps = [
-        {"step": "🕷 Warc", "documents": 10},
-        {"step": "⛏ Trafilatura", "total": 10, "timeout": 1, "dropped": 2, "forwarded": 7},
-        {"step": "⛰ C4 Quality", "total": 7, "dropped": 3, "dropped_curly_bracket": 2, "dropped_too_few_sentences": 1},
+        {"step": "📖 - READER: 🕷 Warc", "documents": 10},
+        {"step": "🛢 - EXTRAC: ⛏ Trafilatura", "total": 10, "timeout": 1, "dropped": 2, "forwarded": 7},
+        {
+            "step": "🔻 - FILTER: ⛰ C4 Quality",
+            "total": 7,
+            "dropped": 3,
+            "dropped_curly_bracket": 2,
+            "dropped_too_few_sentences": 1,
+        },
     ]
     assert dict(_gone(steps)) == {
         "trafilatura/timeout": 1,
@@ -99,7 +105,7 @@ def test_minhash_is_judged_by_words_of_the_same_quality():
     printed = (
         "en: 12.1 x the best of rensa, like words (goal 8 x)\nja: 3.6 x the best of rensa, words free (goal 8 x)\n"
     )
-    assert [(row.figure, row.verdict) for row in parse_minhash(printed)] == [(12.1, "met"), (3.6, "")]
+    assert [(row.figure, row.verdict) for row in parse(printed)] == [(12.1, "met"), (3.6, "")]
 
 
 def test_a_table_says_which_goals_are_met():

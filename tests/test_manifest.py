@@ -6,7 +6,7 @@ import pytest
 
 from manifests.keys import canonical_json, digest_of, record_id
 from manifests.ledger import Account, LedgerError, balance, funnel, total
-from manifests.manifest import commit, find_snapshot, load_manifest, manifest_name, newest_version, seal
+from manifests.manifest import commit, load_manifest, manifest_name, newest_version, seal
 from manifests.store import open_store
 
 
@@ -49,12 +49,18 @@ def test_snapshots_are_numbered_and_found_without_the_hint(tmp_path):
     assert newest_version(store, "text") == 2
 
 
-def test_the_same_snapshot_is_committed_once(tmp_path):
+def test_the_newest_snapshot_is_not_committed_again(tmp_path):
     store = open_store(tmp_path)
     first = commit(store, "text", {"a": 1})
-    commit(store, "text", {"a": 2})
     assert commit(store, "text", {"a": 1}) == first
-    assert find_snapshot(store, "text", "no such digest") is None
+
+
+def test_going_back_to_an_earlier_snapshot_makes_it_the_newest(tmp_path):
+    store = open_store(tmp_path)
+    _, first = commit(store, "text", {"a": 1})
+    commit(store, "text", {"a": 2})
+    assert commit(store, "text", {"a": 1}) == (3, first)
+    assert load_manifest(store, "text", newest_version(store, "text"))["a"] == 1
 
 
 def test_two_launchers_that_commit_at_once_both_stand(tmp_path):

@@ -9,7 +9,7 @@ import jobs
 import pytest
 
 ARGUMENTS = ("--quiet", "--set", "text.shards=4")
-SMALL_PARTITIONS = ("--set", "limits.partition_bytes=200000")
+SMALL_PARTITIONS = ("--set", "limits.partition_bytes=20000")
 COMPACTED = ("--set", "limits.compact_fan_in=3")
 SMALL_PARTS = ("--set", "limits.part_bytes=100000", "--set", "limits.batch_rows=16")
 
@@ -31,7 +31,9 @@ def undisturbed(demo_input_dir, tmp_path_factory) -> tuple[Path, float]:
         pytest.param(["--workers", "1"], ["--direct_runner_bundle_repeat=1"], {}, id="every bundle replayed"),
         pytest.param(["--workers", "2"], [], {"PYTHONHASHSEED": "0"}, id="hash seed 0"),
         pytest.param(["--workers", "2"], [], {"PYTHONHASHSEED": "1"}, id="hash seed 1"),
-        pytest.param(["--workers", "2"], ["--direct_running_mode=multi_processing"], {}, id="worker processes"),
+        pytest.param(
+            ["--workers", "2", *SMALL_PARTITIONS], ["--direct_running_mode=multi_processing"], {}, id="worker processes"
+        ),
         pytest.param(["--workers", "2", *SMALL_PARTITIONS], [], {}, id="many small partitions"),
         pytest.param(["--workers", "2", *COMPACTED], [], {}, id="runs compacted three at a time"),
         pytest.param(["--workers", "2", *SMALL_PARTS], [], {}, id="units written in many parts"),
@@ -50,6 +52,9 @@ def test_the_digest_is_that_of_one_undisturbed_worker(undisturbed, demo_input_di
         env=env,
     )
     assert jobs.digest(tmp_path) == jobs.digest(undisturbed[0])
+    for phase in ("select", "link", "components", "route", "verify") if SMALL_PARTITIONS[1] in options else ():
+        assert len(list((tmp_path / "text" / phase).rglob("*.json"))) > (phase != "components")
+    assert ("limits.compact_fan_in=3" in options) == (tmp_path / "text" / "compact").exists()
 
 
 def test_a_moved_and_touched_input_gives_the_same_digest(undisturbed, demo_input_dir, tmp_path):

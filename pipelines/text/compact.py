@@ -6,14 +6,13 @@ A merge keeps every row and changes no later result; its done-marker is a checkp
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import pyarrow as pa
-
 from manifests.keys import digest_of, key_range
 from manifests.limits import Limits
-from manifests.runs import Run, gather, partitions_for, write_run
+from manifests.runs import Run, gather, partitions_for, run_schema, write_run
 from manifests.store import Store
 from pipelines.launcher import Launcher, Phase, Task
-from pipelines.text.stage import KINDS, ORDER
+from pipelines.text.part import ORDER
+from pipelines.text.stage import KINDS
 from pipelines.text.staged import Staged
 
 _EXPANSION = 4  # bytes of rows in memory to bytes of a compressed run, at most
@@ -30,15 +29,14 @@ class MergeRuns:
 
     def run(self, arguments: dict[str, Any]) -> dict[str, Any]:
         runs = [Run(**run) for run in arguments["runs"]]
-        with self.store.open(runs[0].name) as file:
-            schema = pa.ipc.open_file(file).schema.remove_metadata()
+        schema = run_schema(self.store, runs[0])
         pieces = partitions_for(sum(run.bytes for run in runs) * _EXPANSION, self.part_bytes)
         order = ("key", "id") if arguments["kind"] == "bands" else ORDER
         made = []
         for piece in range(pieces):
             rows = gather(self.store, runs, schema, *key_range(piece, pieces), order=order)
             if rows.num_rows:
-                made.append(write_run(self.store, f"{arguments['output']}-{piece:04d}.arrow", rows, order))
+                made.append(write_run(self.store, f"{arguments['output']}-{piece:04d}", rows, order))
         return {"runs": [run.as_json() for run in made], "counts": {"rows": sum(run.rows for run in made)}}
 
 

@@ -5,7 +5,7 @@ smallest id of the component) is stored. The forest of all clustered ids must fi
 """
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ from apache_beam.transforms.util import Reshuffle
 
 from filters.clusters import Forest, id_words
 from manifests.keys import canonical_json
-from manifests.runs import Run, gather, put_same, write_run
+from manifests.runs import Run, gather, load_runs, put_same, write_run
 from manifests.store import open_store
 from pipelines.text.labels import LABELLED, labelled
 
@@ -44,6 +44,17 @@ class UnionForests(beam.CombineFn):
         return accumulator
 
 
+class ReadRuns(beam.DoFn):
+    """The name of a list of runs -> its runs, as JSON."""
+
+    def __init__(self, store_uri: str) -> None:
+        self.store_uri = store_uri
+
+    def process(self, name: str) -> Iterator[str]:
+        for run in load_runs(open_store(self.store_uri), name):
+            yield json.dumps(run.as_json())
+
+
 class WriteLabels(beam.DoFn):
     """The whole forest -> its stored labels and their marker."""
 
@@ -52,7 +63,7 @@ class WriteLabels(beam.DoFn):
 
     def process(self, forest: Forest) -> Iterator[str]:
         store = open_store(self.store_uri)
-        run = write_run(store, f"{self.stem}.arrow", labelled(forest), ("key", "id"))
+        run = write_run(store, self.stem, labelled(forest), ("key", "id"))
         sizes, counts = np.unique(forest.sizes(), return_counts=True)
         body: dict[str, Any] = {
             "run": run.as_json(),
@@ -64,16 +75,17 @@ class WriteLabels(beam.DoFn):
 
 @dataclass
 class LabelClusters(beam.PTransform[PBegin, "PCollection[str]"]):
-    """Stored forests (runs as JSON) -> the name of the marker of their labels."""
+    """The name of a list of forests -> the name of the marker of their labels."""
 
     store_uri: str
-    forests: Sequence[str]
+    forests: str
     stem: str
 
     def expand(self, begin: PBegin) -> "PCollection[str]":
         labels: PCollection[str] = (
             begin
-            | "Forests" >> beam.Create(list(self.forests))
+            | "List" >> beam.Create([self.forests])
+            | "Forests" >> beam.ParDo(ReadRuns(self.store_uri)).with_output_types(str)
             | "Spread" >> Reshuffle()
             | "Union" >> beam.CombineGlobally(UnionForests(self.store_uri))
             | "Labels" >> beam.ParDo(WriteLabels(self.store_uri, self.stem)).with_output_types(str)

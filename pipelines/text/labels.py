@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Sequence
+from typing import Any
 
 import pyarrow as pa
 
 from filters.clusters import Forest, id_column
 from manifests.keys import digest_of, keys_of
 from manifests.records import ID, KEY
-from manifests.runs import Run
+from manifests.runs import Run, save_runs
 from pipelines.launcher import Launcher
 
 LABELLED = pa.schema([("key", KEY), ("id", ID), ("label", ID)])
@@ -24,15 +25,14 @@ def label_clusters(launcher: Launcher, job: str, key: str, forests: Sequence[Run
     """Return the runs of labels, made by one pipeline unless they stand already; one forest is its own answer."""
     if len(forests) == 1:
         return list(forests)
-    described = [run.as_json() for run in forests]
-    stem = f"{job}/components/{digest_of([key, described])[:32]}"
+    listed = save_runs(launcher.store, job, forests)
+    stem = f"{job}/components/{digest_of([key, listed])[:32]}"
     if launcher.store.size(f"{stem}.json") is None:
-        launcher.run_pipeline(lambda pipeline: _labels(pipeline, launcher.store_uri, described, stem))
+        launcher.run_pipeline(lambda pipeline: _labels(pipeline, launcher.store_uri, listed, stem))
     return [Run(**json.loads(launcher.store.read(f"{stem}.json"))["run"])]
 
 
-def _labels(pipeline: object, store_uri: str, forests: Sequence[dict[str, object]], stem: str) -> object:
+def _labels(pipeline: Any, store_uri: str, forests: str, stem: str) -> Any:
     from pipelines.text.components import LabelClusters
 
-    named = "components" >> LabelClusters(store_uri, [json.dumps(forest) for forest in forests], stem)
-    return pipeline | named
+    return pipeline | "components" >> LabelClusters(store_uri, forests, stem)

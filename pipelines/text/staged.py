@@ -9,9 +9,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from manifests.keys import canonical_json, digest_of
-from manifests.runs import Run, put_same, read_run, sort_table
+from manifests.runs import Run, put_same, read_run, run_schema, sort_table
 from manifests.store import Store
-from pipelines.text.stage import KINDS, ORDER
+from pipelines.text.part import ORDER
+from pipelines.text.stage import KINDS
 
 
 @dataclass(frozen=True)
@@ -41,25 +42,23 @@ class Staged:
     def signal_schema(self, store: Store) -> pa.Schema:
         """Return the columns of the signals runs; every unit has the same, since all have one stage setting."""
         for run in self.runs["signals"]:
-            with store.open(run.name) as file:
-                return pa.ipc.open_file(file).schema.remove_metadata()
+            return run_schema(store, run)
         raise ValueError("no record was staged: there is nothing to decide")
 
-    def rows_of(self, store: Store, kind: str, ids: pa.Array, schema: pa.Schema, low: int, high: int) -> pa.Table:
-        """Return the rows of `ids` in a key range, the first of each id, in the order of ids."""
+    def rows_of(self, store: Store, kind: str, wanted: pa.Table, schema: pa.Schema, low: int, high: int) -> pa.Table:
+        """Return the rows of `wanted` (id, unit, ordinal; each id once) in a key range, in the order of ids."""
+        ids = wanted["id"].combine_chunks()
         batches = []
         for run in self.runs[kind]:
-            for batch in read_run(store, run, low, high, schema.names):
-                found = batch.filter(pc.is_in(batch["id"], ids))
+            for batch in read_run(store, run, low, high):
+                found = batch.select(schema.names).filter(_among(batch, wanted, ids))
                 if found.num_rows:
-                    batches.append(found.select(schema.names))
-        table = sort_table(pa.Table.from_batches(batches, schema), ORDER)
-        return _first_of_each(table)
+                    batches.append(found)
+        return sort_table(pa.Table.from_batches(batches, schema), ORDER)
 
 
-def _first_of_each(table: pa.Table) -> pa.Table:
-    ids = table["id"].combine_chunks()
-    if len(ids) < 2:
-        return table
-    changed = pc.not_equal(ids.slice(1), ids.slice(0, len(ids) - 1))
-    return table.filter(pa.concat_arrays([pa.array([True]), changed])).combine_chunks()
+def _among(batch: pa.RecordBatch, wanted: pa.Table, ids: pa.Array) -> pa.Array:
+    """Return which rows of a batch are wanted: of records that were staged twice, the one that was chosen."""
+    at = pc.index_in(batch["id"], ids)
+    same = [pc.equal(batch[name], wanted[name].combine_chunks().take(at)) for name in ("unit", "ordinal")]
+    return pc.fill_null(pc.and_(*same), False)

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from filters.rules import Rule
 from pipelines.report import bins
@@ -21,7 +20,7 @@ def shard_statistics(
     """Return {languages, rules, histograms, characters} of the records of one shard's range."""
     kept = verdict == "kept"
     return {
-        "languages": _languages(documents, verdict),
+        "languages": _languages(documents["language"].to_pylist(), signals["view_bytes"].to_pylist(), verdict),
         "rules": _rules(decided["failed"].to_numpy(), rules),
         "histograms": {rule.name: _histogram(rule, signals, kept) for rule in rules if is_measured(rule)},
         "kept_bytes": int(signals["view_bytes"].to_numpy()[kept].sum()),
@@ -29,10 +28,9 @@ def shard_statistics(
     }
 
 
-def _languages(documents: pa.Table, verdict: np.ndarray) -> dict[str, dict[str, int]]:
-    lengths = pc.binary_length(documents["text"]).to_numpy()
+def _languages(languages: list[str], sizes: list[int], verdict: np.ndarray) -> dict[str, dict[str, int]]:
     out: dict[str, Counter[str]] = {}
-    for language, what, size in zip(documents["language"].to_pylist(), verdict.tolist(), lengths.tolist(), strict=True):
+    for language, what, size in zip(languages, verdict.tolist(), sizes, strict=True):
         counts = out.setdefault(language, Counter())
         counts[what] += 1
         counts[f"{what}_bytes"] += size

@@ -12,13 +12,14 @@ from filters import views
 from filters.rules import Rule, Verdicts
 from manifests.keys import key_range, sampled
 from manifests.reasons import Merged
-from manifests.records import PROVENANCE, RANGE, STAGED_DOCUMENT, document_schema, dropped_schema
-from manifests.runs import Run, gather
+from manifests.records import PROVENANCE, STAGED_DOCUMENT, document_schema, dropped_schema
+from manifests.runs import gather, load_runs
 from manifests.shards import write_shard
 from manifests.store import Store
 from pipelines.text import judges
-from pipelines.text.decide import DECIDED, MERGED
-from pipelines.text.stage import ORDER
+from pipelines.text.duplicates import MERGED
+from pipelines.text.part import ORDER
+from pipelines.text.select import DECIDED, one_batch
 from pipelines.text.staged import Staged
 from pipelines.text.statistics import shard_statistics
 
@@ -31,8 +32,8 @@ class WriteShard:
 
     def __init__(self, store: Store, config: Mapping[str, Any]) -> None:
         self.store, self.staged = store, Staged.load(store, config["staged"])
-        self.decided = [Run(**run) for run in config["decided"]]
-        self.merged = [Run(**run) for run in config["merged"]]
+        self.decided = load_runs(store, config["decided"])
+        self.merged = load_runs(store, config["merged"])
         self.judges = judges.from_json(config["rules"])
         self.sample = config["sample"]
 
@@ -97,8 +98,7 @@ class Rows:
         self.merge = merged.take(at)  # null rows where nothing is merged
         first, repeated = decided["first"].to_numpy(), decided["repeated"].to_numpy()
         failed = decided["failed"].to_numpy()
-        measured = signals.combine_chunks().to_batches()[0] if count else pa.RecordBatch.from_pylist([], signals.schema)
-        objection = judges.first_reasons(rules, Verdicts(first, failed), measured)
+        objection = judges.first_reasons(rules, Verdicts(first, failed), one_batch(signals))
         near = self.merge["reason"].to_numpy(zero_copy_only=False)
         objected, clustered = first >= 0, np.array([reason is not None for reason in near], bool)
         self.verdict = np.select([objected, repeated | clustered], ["dropped", "merged"], "kept")
@@ -115,20 +115,20 @@ class Rows:
     def _signals(self, chosen: np.ndarray) -> tuple[list[pa.Field], pa.StructArray]:
         table = self.signals.filter(pa.array(chosen))
         fields = [field for field in table.schema if field.name not in _NOT_SIGNALS]
-        return fields, pa.StructArray.from_arrays([_whole(table[f.name]) for f in fields], fields=fields)
+        return fields, pa.StructArray.from_arrays([table[f.name].combine_chunks() for f in fields], fields=fields)
 
     def published(self, chosen: np.ndarray) -> pa.Table:
         """Return the kept documents as they are published: the view that edits leave, offsets in code points."""
         table = self.documents.filter(pa.array(chosen))
         fields, signals = self._signals(chosen)
-        text, view = _whole(table["text"]), _whole(table["kept"], pa.list_(RANGE))
+        text, view = table["text"].combine_chunks(), table["kept"].combine_chunks()
         columns = {name: table[name] for name, _ in PROVENANCE} | {
             "title": table["title"],
             "markup": table["markup"],
         }
         columns |= {
             "text": views.apply_view(text, view),
-            "parts": views.parts_of_view(text, view, _whole(table["parts"])),
+            "parts": views.parts_of_view(text, view, table["parts"].combine_chunks()),
         }
         schema = document_schema(pa.schema(fields))
         return pa.table({f.name: columns.get(f.name, signals) for f in schema}, schema=schema)
@@ -139,12 +139,15 @@ class Rows:
         table, merge = self.documents.filter(mask), self.merge.filter(mask)
         fields, signals = self._signals(chosen)
         shown = pa.array(with_text[chosen])
-        same = pa.array(self.reason[chosen] == str(Merged.SAME_RECORD))
         failed = self.decided["failed"].to_numpy()[chosen]
         named = [rule.name for rule in self.rules]
         reasons = [[named[i] for i in range(len(named)) if bits >> i & 1] for bits in failed.tolist()]
         merged = pa.array(self.verdict[chosen] == "merged")
-        kept_id = pc.if_else(same, table["id"], merge["kept_id"])
+        # a copy of the same record stays in the place of this one, unless it is itself merged into another
+        kept_id, similarity = (
+            pc.coalesce(merge["kept_id"], table["id"]),
+            pc.coalesce(merge["similarity"], pa.scalar(1.0)),
+        )
         columns: dict[str, Any] = {
             name: table[name] for name in (*(n for n, _ in PROVENANCE), "unit", "ordinal", "title")
         }
@@ -153,15 +156,9 @@ class Rows:
             "reason": pa.array(self.reason[chosen].tolist(), pa.string()),
             "reasons": pa.array(reasons, pa.list_(pa.string())),
             "kept_id": pc.if_else(merged, kept_id, pa.scalar(None, kept_id.type)),
-            "similarity": pc.if_else(
-                merged, pc.if_else(same, pa.scalar(1.0), merge["similarity"]), pa.scalar(None, pa.float64())
-            ),
+            "similarity": pc.if_else(merged, similarity, pa.scalar(None, pa.float64())),
             "text": pc.if_else(shown, table["text"], pa.scalar(None, pa.string())),
             "signals": signals,
         }
         schema = dropped_schema(pa.schema(fields))
         return pa.table({f.name: columns[f.name] for f in schema}, schema=schema)
-
-
-def _whole(column: pa.ChunkedArray, kind: pa.DataType | None = None) -> pa.Array:
-    return column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)

@@ -1,0 +1,183 @@
+"""Duplicates: candidates that share a band become clusters, and clusters are verified on the shingles.
+
+link     band range   band rows -> a spanning forest of candidates
+route    id range     clustered records that no rule dropped -> their shingles, keyed by cluster
+verify   label range  members of a cluster -> who is merged into whom
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from filters import clusters, segmentation, views
+from filters.shingle_match import match_clusters, shingle_sets
+from manifests.keys import key_range, keys_of
+from manifests.reasons import Merged
+from manifests.records import ID, KEY, RANGE
+from manifests.runs import gather, load_runs, sort_table, write_run
+from manifests.store import Store
+from pipelines.text.labels import LABELLED, labelled
+from pipelines.text.part import ORDER
+from pipelines.text.select import DECIDED, RECORD
+from pipelines.text.staged import Staged
+
+BAND = pa.schema([("key", KEY), ("id", ID)])
+TEXT = pa.schema([*RECORD, ("text", pa.string()), ("kept", pa.list_(RANGE))])
+MEASURED = pa.schema([*RECORD, ("view_digest", ID), ("view_word_count", pa.int64())])
+ROUTED = pa.schema(
+    [
+        ("key", KEY),  # of the label
+        ("label", ID),
+        ("id", ID),
+        ("digest", ID),  # of the view
+        ("rank", pa.int64()),  # words of the view: the longest of a cluster stays
+        ("shingles", pa.list_(pa.uint64())),  # sorted, unique
+    ]
+)
+MERGED = pa.schema([("key", KEY), ("id", ID), ("kept_id", ID), ("reason", pa.string()), ("similarity", pa.float64())])
+
+
+class Link:
+    """Worker: a spanning forest of the records that share a band of a band range. config: {staged}."""
+
+    def __init__(self, store: Store, config: Mapping[str, Any]) -> None:
+        self.store, self.staged = store, Staged.load(store, config["staged"])
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def run(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        low, high = key_range(arguments["partition"], arguments["partitions"])
+        table = gather(self.store, self.staged.runs["bands"], BAND, low, high, ("key", "id"))
+        links = clusters.link(table["key"].to_numpy(), clusters.id_words(table["id"]))
+        run = write_run(self.store, arguments["output"], labelled(clusters.Forest.of(links)), ("key", "id"))
+        counts = {"links": len(links.members), "hot_buckets": links.hot_buckets}
+        return {"run": run.as_json(), "largest_bucket": links.largest_bucket, "counts": counts}
+
+
+class Route:
+    """Worker: the clustered records of an id range with their shingles. config: {staged, decided, labels, ngram}."""
+
+    def __init__(self, store: Store, config: Mapping[str, Any]) -> None:
+        self.store, self.staged = store, Staged.load(store, config["staged"])
+        self.decided, self.labels = load_runs(store, config["decided"]), load_runs(store, config["labels"])
+        self.ngram = config["ngram"]
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def run(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        table = self._members(*key_range(arguments["partition"], arguments["partitions"]))
+        run = write_run(self.store, arguments["output"], table, ("key", "label", "id"))
+        return {"run": run.as_json(), "counts": {"members": table.num_rows}}
+
+    def _members(self, low: int, high: int) -> pa.Table:
+        labels = gather(self.store, self.labels, LABELLED, low, high, ("key", "id"))
+        if labels.num_rows == 0:
+            return ROUTED.empty_table()
+        decided = gather(self.store, self.decided, DECIDED, low, high, ORDER)
+        stays = (decided["first"].to_numpy() < 0) & ~decided["repeated"].to_numpy()
+        alive = decided.filter(pa.array(stays)).select(["key", "id", "unit", "ordinal"])
+        wanted = sort_table(alive.join(labels.select(["id", "label"]), "id", join_type="inner"), ORDER)
+        texts = self.staged.rows_of(self.store, "documents", wanted, TEXT, low, high)
+        measured = self.staged.rows_of(self.store, "signals", wanted, MEASURED, low, high)
+        if not (texts["id"].equals(wanted["id"]) and measured["id"].equals(wanted["id"])):
+            raise RuntimeError("runs of documents, signals and decisions do not hold the same records")
+        label = wanted["label"].combine_chunks()
+        columns = {"key": keys_of(label), "label": label, "id": wanted["id"]}
+        columns |= {"digest": measured["view_digest"], "rank": measured["view_word_count"]}
+        return pa.table({**columns, "shingles": shingle_lists(texts, self.ngram)}, schema=ROUTED)
+
+
+def shingle_lists(texts: pa.Table, ngram: int) -> pa.ListArray:
+    """Return the sorted unique shingle hashes of each row's view, shape (rows,)."""
+    text, kept = texts["text"].combine_chunks(), texts["kept"].combine_chunks()
+    words = segmentation.segment(text)
+    inside = views.items_in_view(text, kept, words.doc_offsets, words.starts)
+    hashes, offsets = shingle_sets(words, inside, ngram)
+    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), pa.array(hashes, pa.uint64()))
+
+
+class Verify:
+    """Worker: the merges of the clusters of a label range. config: {routed, exact, threshold or null, max_leaders}."""
+
+    def __init__(self, store: Store, config: Mapping[str, Any]) -> None:
+        self.store, self.routed = store, load_runs(store, config["routed"])
+        self.threshold, self.max_leaders = config["threshold"], config["max_leaders"]
+        self.exact = config["exact"]
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def run(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        low, high = key_range(arguments["partition"], arguments["partitions"])
+        members = gather(self.store, self.routed, ROUTED, low, high)
+        merges, uncompared = self._merges(members)
+        run = write_run(self.store, arguments["output"], merges, ("key", "id"))
+        sizes = np.unique(np.unique(members["label"].to_pylist(), return_counts=True)[1], return_counts=True)
+        cluster_sizes = {str(size): int(count) for size, count in zip(*sizes, strict=True)}
+        return {
+            "run": run.as_json(),
+            "uncompared": uncompared,
+            "cluster_sizes": cluster_sizes,
+            "counts": {"merged": merges.num_rows},
+        }
+
+    def _merges(self, members: pa.Table) -> tuple[pa.Table, int]:
+        """Equal views first, the rest by their shingles against kept leaders, in canonical order."""
+        if members.num_rows == 0:
+            return MERGED.empty_table(), 0
+        ranked = members.append_column("order", pa.array(-members["rank"].to_numpy()))
+        ranked = sort_table(ranked, ("key", "label", "order", "id"))
+        exact = self._exact(ranked) if self.exact else MERGED.empty_table()
+        if self.threshold is None:
+            return exact, 0
+        near, uncompared = self._near(ranked.filter(pc.invert(pc.is_in(ranked["id"], exact["id"].combine_chunks()))))
+        return pa.concat_tables([_resolved(exact, near), near]), uncompared
+
+    def _exact(self, ranked: pa.Table) -> pa.Table:
+        first: dict[tuple[bytes, bytes], bytes] = {}
+        merged: list[tuple[bytes, bytes]] = []
+        for label, digest, member in zip(
+            *(ranked[name].to_pylist() for name in ("label", "digest", "id")), strict=True
+        ):
+            leader = first.setdefault((label, digest), member)
+            if leader != member:
+                merged.append((member, leader))
+        return _merged([m for m, _ in merged], [k for _, k in merged], Merged.EXACT_DUPLICATE, [1.0] * len(merged))
+
+    def _near(self, ranked: pa.Table) -> tuple[pa.Table, int]:
+        label = clusters.id_words(ranked["label"])
+        starts = np.flatnonzero((label[1:] != label[:-1]).any(axis=1)) + 1
+        bounds = np.concatenate([[0], starts, [len(label)]]).astype(np.int64)
+        lists = ranked["shingles"].combine_chunks()
+        offsets = (lists.offsets.to_numpy() - lists.offsets[0].as_py()).astype(np.int64)
+        found = match_clusters(bounds, lists.flatten().to_numpy(), offsets, self.threshold, self.max_leaders)
+        ids = ranked["id"].combine_chunks()
+        members, leaders = ids.take(pa.array(found.members)), ids.take(pa.array(found.leaders))
+        return _merged(members, leaders, Merged.NEAR_DUPLICATE, found.similarities()), len(found.uncompared)
+
+
+def _resolved(exact: pa.Table, near: pa.Table) -> pa.Table:
+    """Point exact duplicates of a text that is itself merged at the record that stays."""
+    at = pc.index_in(exact["kept_id"], near["id"].combine_chunks())
+    further = near.take(at)
+    columns = {name: pc.coalesce(further[name], exact[name]) for name in ("kept_id", "similarity")}
+    return pa.table({name: columns.get(name, exact[name]) for name in MERGED.names}, schema=MERGED)
+
+
+def _merged(members: Any, leaders: Any, reason: Merged, similarity: Sequence[float] | np.ndarray) -> pa.Table:
+    ids, kept = pa.array(members, ID), pa.array(leaders, ID)
+    return pa.table(
+        {
+            "key": pa.array(keys_of(ids), KEY),
+            "id": ids,
+            "kept_id": kept,
+            "reason": pa.array([str(reason)] * len(ids), pa.string()),
+            "similarity": pa.array(similarity, pa.float64()),
+        },
+        schema=MERGED,
+    )
