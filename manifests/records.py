@@ -72,7 +72,7 @@ STAGED_DOCUMENT = pa.schema(
         ("text", pa.string()),
         ("parts", pa.list_(PART)),
         ("markup", pa.list_(MARKUP)),
-        ("kept", pa.list_(RANGE)),  # the view that edits leave, in bytes of text; null = all of it
+        ("kept", pa.list_(RANGE)),  # the view that edits leave, in bytes of text
     ]
 )
 
