@@ -16,7 +16,8 @@ UInt64s = npt.NDArray[np.uint64]
 
 def canonical_json(value: Any) -> bytes:
     """Serialise `value` in one way only: sorted keys, no spaces, UTF-8, no NaN (the profile of RFC 8785 we need)."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return text.encode("utf-8", "surrogatepass")  # a file's name need not be UTF-8; json.loads takes it back
 
 
 def digest_of(value: Any) -> str:

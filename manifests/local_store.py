@@ -269,8 +269,17 @@ class LocalStore:
         for key, entry in self._entries(folder):
             if key.endswith("/"):
                 yield from self._walk(folder + key)
-            elif entry.is_file():
+            elif self._is_file(entry):
                 yield folder + key, entry
+
+    def _is_file(self, entry: os.DirEntry[str]) -> bool:
+        """Return whether a file stands there; a link that leads back to itself is as dead as one to nothing."""
+        try:
+            return entry.is_file()
+        except OSError as error:
+            if error.errno == errno.ELOOP:
+                return False
+            raise _named("look up", Path(entry.path), error) from error
 
     def _entries(self, folder: str) -> Sequence[tuple[str, os.DirEntry[str]]]:
         """Entries of a folder; "/" after a sub-folder's name gives the order of whole names."""

@@ -108,7 +108,10 @@ def write_run(store: Store, stem: str, table: pa.Table, order: Sequence[str] = (
 def put_same(store: Store, name: str, data: bytes) -> None:
     """Create `name`, or find it there with the same bytes (a replay, a twin, a retry of our own write)."""
     if not store.put_new(name, data) and store.read(name) != data:
-        raise RuntimeError(f"{name}: written twice with different bytes; the work that makes it is not deterministic")
+        raise RuntimeError(
+            f"{name}: written twice with different bytes. Either the file is damaged (delete it and run again), "
+            "or the work that makes it is not deterministic"
+        )
 
 
 def read_run(store: Store, run: Run, low: int = 0, high: int = KEY_SPACE) -> Iterator[pa.RecordBatch]:

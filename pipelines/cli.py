@@ -42,6 +42,7 @@ def split_beam_options(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a verb and return its exit status; what is refused says which record or field, which limit, what to do."""
+    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")  # gives back what a task leaves; mimalloc keeps it
     own, beam = split_beam_options(sys.argv[1:] if arguments is None else arguments)
     chosen = parser().parse_args(own)
     chosen.beam_options = beam

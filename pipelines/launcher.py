@@ -93,6 +93,8 @@ class Launcher:
             marker: Marker = json.loads(self.store.read(name))
         except ObjectNotFound:
             return None
+        except ValueError as error:
+            raise RuntimeError(f"{name}: a damaged marker ({error}); delete it and run the same command again") from error
         return marker
 
     def run_pipeline(self, build: Callable[[Any], Any]) -> None:

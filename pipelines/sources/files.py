@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 from manifests.limits import Limits
 from manifests.reasons import Quarantine, Skipped
 from manifests.store import Store
-from pipelines.sources.units import Broken, Event, Found, Unit
+from pipelines.sources.units import Broken, Event, Found, Unit, shown
 
 MEDIA_TYPE_OF = {
     ".html": "text/html",
@@ -57,7 +57,9 @@ def _event(store: Store, source: str, name: str, limits: Limits, media_types: fr
     if media_type not in media_types:
         return Skipped.MEDIA_TYPE
     size, largest = store.size(name) or 0, limits.max_record_bytes
-    uri = f"{source}:{name}"
+    uri = f"{source}:{shown(name)}"
+    if shown(name) != name:
+        return Broken(Quarantine.MALFORMED_RECORD, "the file's name is not UTF-8", 0, uri, size)
     if size > largest:
         detail = "the file goes beyond the limit"
         return Broken(Quarantine.RECORD_TOO_LARGE, detail, 0, uri, size, 0, "max_record_bytes", largest, size)

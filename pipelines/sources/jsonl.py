@@ -72,12 +72,12 @@ def lines(file: BinaryIO, start: int, end: int | None, largest: int) -> Iterator
 
 def jsonl_events(file: BinaryIO, size: int, unit: Unit, limits: Limits, columns: Columns) -> Iterator[Event]:
     """Yield one event for each line of the unit, and one for the rest of a stream that breaks off."""
-    coded = unit.uri.endswith((".gz", ".zst"))
-    if not coded:
+    name = unit.uri.lower()
+    if not name.endswith((".gz", ".zst")):
         for line in lines(file, unit.start, unit.end, limits.max_record_bytes):
             yield from _line_events(line, unit, limits, columns)
         return
-    stream = DecodedStream(file, size, limits, zstd=unit.uri.endswith(".zst"))
+    stream = DecodedStream(file, size, limits, zstd=name.endswith(".zst"))
     for line in lines(io.BufferedReader(stream, MIB), 0, None, limits.max_record_bytes):
         if line.whole or stream.failure is None:
             yield from _line_events(line, unit, limits, columns)

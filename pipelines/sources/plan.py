@@ -20,6 +20,7 @@ from pipelines.sources.units import (
     Kind,
     RawChunk,
     Unit,
+    shown,
 )
 from pipelines.sources.warc import warc_events
 
@@ -62,6 +63,9 @@ def plan_units(
         if forced is None:
             raise ValueError(f"input {source!r}: no kind {kind!r}; there are auto, {', '.join(known)}")
         kinds = [(name, size, forced) for name, size, its in kinds if its == forced or len(objects) == 1]
+    for name, _, its in kinds:
+        if its != "files" and shown(name) != name:
+            raise ValueError(f"input {source}: the name of {shown(name)!r} is not UTF-8; rename it")
     spans = [*_container_spans(store, kinds, unit_bytes), *_file_spans(kinds, unit_bytes)]
     return [Unit(index, source, *span) for index, span in enumerate(spans)]
 

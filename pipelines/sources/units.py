@@ -18,6 +18,11 @@ MAX_UNIT_FILES = 10_000
 MEDIA_TYPES = frozenset({"text/html", "application/xhtml+xml", "text/plain", "text/markdown"})
 
 
+def shown(name: str) -> str:
+    """Return a file's name as text: bytes that are no UTF-8, which a store gives as lone surrogates, as escapes."""
+    return name.encode(errors="backslashreplace").decode()
+
+
 @dataclass(frozen=True)
 class Unit:
     """A part of an input that one worker reads alone.
@@ -38,7 +43,7 @@ class Unit:
     def name(self) -> str:
         """Return a name that people read: input:file[start-end), or input:first..last file."""
         what = self.uri or (f"{self.members[0]}..{self.members[-1]}" if self.members else "")
-        return f"{self.source}:{what}[{self.start}-{self.end})"
+        return shown(f"{self.source}:{what}[{self.start}-{self.end})")
 
     def files(self) -> tuple[str, ...]:
         """Return the names of the objects that the unit reads."""

@@ -38,7 +38,7 @@ class Decide:
         Raises ValueError where the recipe's number would put more than shard_bytes into a shard.
         """
         if self.text.shards == "auto":
-            return partitions_for(text_bytes, self.limits.shard_bytes // 2)
+            return partitions_for(text_bytes, max(1, self.limits.shard_bytes // 2))
         if text_bytes > self.limits.shard_bytes * self.text.shards:
             least = partitions_for(text_bytes, self.limits.shard_bytes)
             raise ValueError(

@@ -89,6 +89,7 @@ class TextJob:
         planned = []
         for each in self.recipe.inputs:
             store = open_input(each.uri)
+            _refuse_nested(each.name, store.uri, self.launcher.store.uri)
             units = plan_units(store, each.name, each.kind, unit_bytes=self.limits.unit_bytes)
             if not units:
                 raise FileNotFoundError(f"input {each.name}: {each.uri} is not there, or holds nothing to read")
@@ -153,6 +154,14 @@ class TextJob:
             store = stores[each.unit.source]
             if digest_of([store.generation(name) for name in each.unit.files()])[:16] != each.generation:
                 raise RuntimeError(f"{each.unit.name}: the input changed while it was read; run the same command again")
+
+
+def _refuse_nested(name: str, source: str, out: str) -> None:
+    """Refuse an output below an input: the second run would read what the first has written."""
+    if f"{out.rstrip('/')}/".startswith(f"{source.rstrip('/')}/"):
+        error = ValueError(f"input {name}: the output {out} lies in the input {source} and would be read; move either")
+        error.is_usage = True  # type: ignore[attr-defined]
+        raise error
 
 
 def _without_running_limits(settings: dict[str, Any]) -> dict[str, Any]:

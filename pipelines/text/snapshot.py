@@ -55,7 +55,11 @@ def check_files(store: Store, shards: Sequence[dict[str, Any]], accounts: Collec
     whole, rows = total(accounts), Counter[str]()
     for shard in shards:
         if store.size(shard["name"]) != shard["bytes"]:
-            raise RuntimeError(f"{shard['name']}: not there with its {shard['bytes']} bytes; nothing was committed")
+            made = "write" if shard["kind"] in ("documents", "dropped") else "staged"
+            raise RuntimeError(
+                f"{shard['name']}: not there with its {shard['bytes']} bytes; nothing was committed. "
+                f"Delete what stands under that name and text/{made}/, and run the same command again"
+            )
         rows[shard["kind"]] += shard["records"]
     expected = {
         "documents": whole.total("kept"),
