@@ -37,11 +37,19 @@ NEARLY_EMPTY_BYTES = 500
 MIN_MAIN_FRACTION = 0.25
 
 MAX_URI_BYTES = 4096
+FURIGANA = ["rt", "rp"]  # readings above a word say it twice
 
 _MARK = re.compile(rb"\xf3[\xb0-\xbf][\x80-\xbf]{2}|\xf4[\x80-\x8f][\x80-\xbf]{2}")
 _MARK_CHARACTER = re.compile("[\U000f0000-\U0010ffff]")
 _BIG_REFERENCE = re.compile(
     rb"&#(?:[xX]0*(?:[fF]|10)[0-9a-fA-F]{4}(?![0-9a-fA-F])|0*(?:9[89]\d{4}|10\d{5}|11[01]\d{4})(?!\d));?"
+)
+# The extractor's main content leaves out a text node of a single character beyond ASCII: a closing bracket, a particle
+# or a full stop behind </b>, a one-character cell. Such a node gets a second character, which the text then loses.
+_COMPANION = "\U0010fffd".encode()
+_LONE = re.compile(
+    rb">(\s*)((?!\xc2\xa0)(?:[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf2][\x80-\xbf]{3})"
+    rb"|&(?!nbsp;|#160;|#[xX][aA]0;)(?:#[0-9a-zA-Z]{2,8}|[a-zA-Z][a-zA-Z0-9]{1,31});)(\s*)<"
 )
 _ATTRIBUTE = re.compile(rb"""[\s/]([^\s/>][^\s/>=]*)(?:\s*=\s*(?:"([^"]*)"?|'([^']*)'?|([^\s>]*)))?""")
 _IMAGE_SOURCES = ("src", "data-src", "data-original", "data-lazy-src", "srcset")
@@ -82,10 +90,11 @@ def scan_page(page: bytes, limits: Limits, *, xml: bool = False) -> tuple[bytes,
 def read_page(page: bytes, scan: prescan.Scan, uri: str) -> Page:
     """Return what a page holds; it is in UTF-8, neutralised, and `scan` is what `prescan.scan` found in it."""
     places = scan.places
-    tree = HTMLTree.parse(prescan.mark(page, places).decode())
-    marked = extract(tree, main_content=True)
+    tree = HTMLTree.parse(_LONE.sub(rb">\1\2" + _COMPANION + rb"\3<", prescan.mark(page, places)).decode())
+    skipped = FURIGANA if b"<rt" in page else None
+    marked = extract(tree, main_content=True, skipped=skipped)
     if len(marked) < NEARLY_EMPTY_BYTES:
-        whole = extract(tree, main_content=False)
+        whole = extract(tree, main_content=False, skipped=skipped)
         if len(marked) < MIN_MAIN_FRACTION * len(whole):
             marked = whole
     text, blocks, images = cut(marked, places)
@@ -100,10 +109,12 @@ def read_page(page: bytes, scan: prescan.Scan, uri: str) -> Page:
     )
 
 
-def extract(tree: Any, *, main_content: bool) -> bytes:
-    """Return the visible text of a parsed page, UTF-8."""
-    text: str = extract_plain_text(tree, main_content=main_content, alt_texts=False, links=False)
-    return (text.replace("\0", "") if "\0" in text else text).encode("utf-8", "replace")
+def extract(tree: Any, *, main_content: bool, skipped: list[str] | None = None) -> bytes:
+    """Return the visible text of a parsed page, UTF-8, without the elements that `skipped` selects."""
+    more = {"skip_elements": skipped} if skipped else {}
+    text: str = extract_plain_text(tree, main_content=main_content, alt_texts=False, links=False, **more)
+    clean = text.replace("\0", "") if "\0" in text else text
+    return clean.encode("utf-8", "replace").replace(_COMPANION, b"")
 
 
 def attributes(tag: bytes) -> dict[str, str]:

@@ -33,7 +33,7 @@ class Limits:
     batch_bytes: int = 8 * MIB
     # runs
     part_bytes: int = 32 * MIB  # rows held in memory before a sorted part is written
-    partition_bytes: int = 64 * MIB  # stored (compressed) bytes that one decide partition reads
+    partition_bytes: int = 32 * MIB  # rows in memory that one decide partition reads
     shard_bytes: int = 128 * MIB  # text that one write task holds, twice what `shards: auto` puts into a shard
     min_range_bytes: int = 1 * MIB  # below this average, staged files are compacted first
     compact_fan_in: int = 256

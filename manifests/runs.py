@@ -40,6 +40,7 @@ class Run:
     rows: int
     first_key: int
     last_key: int
+    memory_bytes: int  # of its rows, decompressed
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -58,7 +59,9 @@ class DamagedRunError(RuntimeError):
 
 
 def sort_table(table: pa.Table, order: Sequence[str] = ("key",)) -> pa.Table:
-    """Return the rows of `table` in ascending `order`, as one chunk a column."""
+    """Return the rows of `table` in ascending `order`, as one chunk a column; no order leaves it as it is."""
+    if not order:
+        return table
     table = table.combine_chunks()
     if table.num_rows < 2:
         return table
@@ -102,7 +105,7 @@ def write_run(store: Store, stem: str, table: pa.Table, order: Sequence[str] = (
     name = f"{stem}-{sha256[:16]}.arrow"
     put_same(store, name, data)
     ends = (table["key"][0].as_py(), table["key"][-1].as_py()) if table.num_rows else (0, 0)
-    return Run(name, len(data), sha256, table.num_rows, *ends)
+    return Run(name, len(data), sha256, table.num_rows, ends[0], ends[1], table.nbytes)
 
 
 def put_same(store: Store, name: str, data: bytes) -> None:

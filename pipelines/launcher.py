@@ -94,7 +94,9 @@ class Launcher:
         except ObjectNotFound:
             return None
         except ValueError as error:
-            raise RuntimeError(f"{name}: a damaged marker ({error}); delete it and run the same command again") from error
+            raise RuntimeError(
+                f"{name}: a damaged marker ({error}); delete it and run the same command again"
+            ) from error
         return marker
 
     def run_pipeline(self, build: Callable[[Any], Any]) -> None:

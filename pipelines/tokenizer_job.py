@@ -167,7 +167,7 @@ class TokenizerJob:
         counted = self.launcher.run(JOB, Phase("count", tasks, "pipelines.tokenizer_job:CountShard", {}))
         runs = [Run(**marker["run"]) for marker in counted]
         listed = save_runs(self.launcher.store, JOB, runs)
-        parts = partitions_for(sum(run.bytes for run in runs), PARTITION_BYTES)
+        parts = partitions_for(sum(run.memory_bytes for run in runs), PARTITION_BYTES)
         key = digest_of({"runs": listed, "version": VERSION})[:32]
         tasks = [
             Task(f"{JOB}/merge/{key}/{part:05d}-of-{parts:05d}.json", {"partition": part, "partitions": parts})

@@ -212,3 +212,31 @@ def test_code_keeps_its_lines_and_indentation(pages):
                 checked += 1
                 assert verbatim(found.text[start:end].decode()) in known, path
     assert checked > 100
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        pytest.param("<a>第二節「基盤、<em>easy</em>」</a>を見よ。", "第二節「基盤、easy」を見よ。", id="a closing bracket"),
+        pytest.param("<b>犬</b>が<i>a</i>走る<b>犬猫</b>。", "犬がa走る犬猫。", id="particles and full stops of one character"),
+        pytest.param("<b>是</b>&#12290;<b>不</b>&mdash;", "是。不—", id="characters by reference"),
+        pytest.param("<ruby>字幕<rp>（</rp><rt>じまく</rt><rp>）</rp></ruby>なし", "字幕なし", id="furigana is not read twice"),
+    ],
+)
+def test_no_character_of_japanese_prose_is_lost_or_said_twice(body, expected):
+    page = f"<html><body><p>これは長い文章です。{body}</p><table><tr><td>土</td><td>晴れ</td></tr></table></body></html>".encode()
+    marked, scan = html.scan_page(page, Limits())
+    text = html.read_page(marked, scan, "https://a.example/").text.decode()
+    assert expected in text
+    assert "土" in text
+
+
+def test_no_bracket_of_a_real_japanese_page_loses_its_partner(pages):
+    whole = [body for path, body in pages("debian-handbook") if "ja-JP" in path]
+    lost = []
+    for body in whole:
+        marked, scan = html.scan_page(body, Limits(), xml=True)
+        text = html.read_page(marked, scan, "https://a.example/").text.decode()
+        lost.append(text.count("「") - text.count("」"))
+    assert len(whole) > 100
+    assert not any(lost)

@@ -3,6 +3,8 @@
 import gzip
 import io
 import json
+import os
+import shutil
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +20,10 @@ import zstandard
 from filters.extract import Record, extract_record
 from manifests.limits import Limits
 from manifests.store import open_input
+from pipelines.launcher import Launcher
+from pipelines.recipe import Text
 from pipelines.sources.warc_writer import Page, write_warc
+from pipelines.text.decide import Decide
 
 DATE = "2026-01-01T00:00:00Z"
 COUNT = 40
@@ -332,3 +337,41 @@ def test_a_pattern_in_a_recipe_is_taken_from_the_recipes_folder(small, tmp_path)
     plan = json.loads(jobs.run("run", recipe, "--out", tmp_path / "out", "--plan"))
     names = sorted(path.name for path in small.iterdir())
     assert plan["units"]["names"][0].startswith(f"some:{names[0]}..{names[-1]}[")
+
+
+def test_names_and_links_that_are_no_records_cost_themselves(small, tmp_path):
+    Path(small / os.fsdecode(b"a\xff.html")).write_bytes(b"<p>x")
+    (small / "loop").symlink_to("loop")
+    out = tmp_path / "out"
+    jobs.run("text", small, "--out", out, "--quiet", "--set", "text.max_quarantined_fraction=0.5")
+    assert jobs.funnel(out)["in"] == 4
+    assert [row["detail"] for row in jobs.quarantined(out)] == ["the file's name is not UTF-8"]
+
+
+@pytest.mark.parametrize("below", ["out", "."])
+def test_an_output_in_an_input_is_refused(small, below):
+    assert "lies in the input" in said("text", small, "--out", small / below, "--quiet", status=2)
+
+
+def test_an_output_that_lost_files_says_what_to_delete_and_is_whole_again(small, tmp_path):
+    out = tmp_path / "out"
+    command = ("text", small, "--out", out, "--quiet")
+    jobs.run(*command)
+    digest = jobs.digest(out)
+    (marker,) = (out / "text" / "staged").rglob("done.json")
+    marker.write_bytes(marker.read_bytes()[:100])
+    assert f"{marker.relative_to(out)}: a damaged marker" in said(*command, status=1)
+    marker.unlink()
+    shard = next((out / "text").glob("d*/*.parquet"))
+    shard.unlink()
+    message = said(*command, status=1)
+    assert str(shard.relative_to(out)) in message and "text/write/" in message
+    shutil.rmtree(out / "text" / "write")
+    jobs.run(*command)
+    assert jobs.digest(out) == digest
+    assert "sound" in jobs.run("verify", "--out", out)
+
+
+def test_the_smallest_shards_are_of_one_byte(tmp_path):
+    decide = Decide(Launcher(str(tmp_path)), "text", Text(), (), Limits(shard_bytes=1))
+    assert decide.shard_count(3) == 3

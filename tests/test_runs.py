@@ -171,5 +171,5 @@ def test_partitions_for():
 
 
 def test_a_run_is_described_by_its_marker():
-    run = Run("a", 1, "ff", 2, 3, 4)
+    run = Run("a", 1, "ff", 2, 3, 4, 5)
     assert Run(**run.as_json()) == run

@@ -1,5 +1,6 @@
 """Folders of files: packed into units, one record a file, everything accounted for."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -61,6 +62,19 @@ def test_a_file_beyond_the_limit_is_named_and_not_read():
         10,
         11,
     )
+
+
+def test_a_file_whose_name_is_not_utf_8_is_quarantined_alone(tmp_path: Path):
+    for name in (b"a\xff.html", b"b.html"):
+        Path(tmp_path / os.fsdecode(name)).write_bytes(b"<p>x")
+    outcome = read_input(open_input(str(tmp_path)))
+    assert [row["uri"] for row in outcome.rows] == ["in:b.html"]
+    assert [(row["reason"], row["uri"]) for row in outcome.quarantined] == [("malformed_record", r"in:a\udcff.html")]
+
+
+def test_a_container_whose_name_is_not_utf_8_is_named():
+    with pytest.raises(ValueError, match=r"input in: .*\\\\udcff.warc.* is not UTF-8"):
+        plan_units(MemoryStore({"a\udcff.warc": b""}), "in")
 
 
 def test_an_empty_file_is_a_record():

@@ -46,6 +46,11 @@ def test_compression_changes_nothing_but_the_name(written: list[str], compress):
     assert [row["uri"].partition("#")[2] for row in packed.rows] == [row["uri"].partition("#")[2] for row in plain.rows]
 
 
+@pytest.mark.parametrize(("name", "compress"), [("A.JSONL.GZ", gzip.compress), ("a.Jsonl.Zst", zstandard.compress)])
+def test_a_suffix_in_capitals_is_read_as_the_plan_reads_it(name: str, compress):
+    assert texts_of(read_bytes(name, compress(line("one") + line("two")))) == ["one", "two"]
+
+
 def test_real_texts_come_back(pages):
     written = [body.decode() for _, body in pages("debian-handbook")[::30]]
     data = b"".join(map(line, written))

@@ -262,6 +262,12 @@ def test_links_to_files_are_inputs_and_links_to_folders_are_not_walked(tmp_path)
     assert [name for name, _ in open_store(tmp_path).list()] == ["link", "real"]
 
 
+def test_a_link_that_leads_back_to_itself_is_no_input(tmp_path):
+    (tmp_path / "self").symlink_to("self")
+    (tmp_path / "page.html").write_bytes(b"x")
+    assert list(open_store(tmp_path).list()) == [("page.html", 1)]
+
+
 def test_an_adopted_file_gets_the_permissions_of_its_folder(tmp_path):
     (tmp_path / "out").mkdir(mode=0o750)
     source = tmp_path / "private"

@@ -15,8 +15,6 @@ from pipelines.text.part import ORDER
 from pipelines.text.stage import KINDS
 from pipelines.text.staged import Staged
 
-_EXPANSION = 4  # bytes of rows in memory to bytes of a compressed run, at most
-
 
 class MergeRuns:
     """Worker: some runs of a kind -> the same rows in fewer runs, each of about `part_bytes` in memory."""
@@ -30,7 +28,7 @@ class MergeRuns:
     def run(self, arguments: dict[str, Any]) -> dict[str, Any]:
         runs = [Run(**run) for run in arguments["runs"]]
         schema = run_schema(self.store, runs[0])
-        pieces = partitions_for(sum(run.bytes for run in runs) * _EXPANSION, self.part_bytes)
+        pieces = partitions_for(sum(run.memory_bytes for run in runs), self.part_bytes)
         order = ("key", "id") if arguments["kind"] == "bands" else ORDER
         made = []
         for piece in range(pieces):
@@ -70,4 +68,4 @@ def compact(launcher: Launcher, job: str, staged: Staged, limits: Limits, shards
 
 
 def _readers(staged: Staged, kind: str, limits: Limits, shards: int) -> int:
-    return max(shards, partitions_for(staged.bytes(kind), limits.partition_bytes))
+    return max(shards, partitions_for(staged.memory_bytes(kind), limits.partition_bytes))

@@ -61,7 +61,7 @@ class Decide:
         return save_runs(self.launcher.store, self.job, _runs(markers))
 
     def _partitioned(self, phase: str, worker: str, config: dict[str, Any], size: int) -> list[Marker]:
-        """Run a phase over even key ranges, as many as `size` stored bytes ask for."""
+        """Run a phase over even key ranges, as many as `size` bytes of rows ask for."""
         count = partitions_for(size, self.limits.partition_bytes)
         stem = f"{self.job}/{phase}/{digest_of({**config, 'version': VERSION})[:32]}"
         names = [f"{stem}/{part:05d}-of-{count:05d}" for part in range(count)]
@@ -73,14 +73,14 @@ class Decide:
 
     def _select(self, staged_name: str, staged: Staged) -> list[Marker]:
         config = {"staged": staged_name, "rules": judges.to_json(self.rules)}
-        return self._partitioned("select", "pipelines.text.select:Select", config, staged.bytes("signals"))
+        return self._partitioned("select", "pipelines.text.select:Select", config, staged.memory_bytes("signals"))
 
     def _deduplicate(self, staged_name: str, staged: Staged, decided: str) -> list[Marker]:
         dedup = self.text.dedup
         if not dedup.exact and dedup.near is None:
             return []
         module, config = "pipelines.text.duplicates", {"staged": staged_name}
-        links = self._partitioned("link", f"{module}:Link", config, staged.bytes("bands"))
+        links = self._partitioned("link", f"{module}:Link", config, staged.memory_bytes("bands"))
         labels = label_clusters(self.launcher, self.job, digest_of([config, VERSION]), _runs(links))
         if not sum(run.rows for run in labels):
             return []
@@ -90,14 +90,14 @@ class Decide:
             "labels": save_runs(self.launcher.store, self.job, labels),
             "ngram": dedup.near.ngram if dedup.near else 1,
         }
-        routed = self._partitioned("route", f"{module}:Route", route, staged.bytes("documents"))
+        routed = self._partitioned("route", f"{module}:Route", route, staged.memory_bytes("documents"))
         verify = {
             "routed": self._listed(routed),
             "exact": dedup.exact,
             "threshold": dedup.near.threshold if dedup.near else None,
             "max_leaders": self.limits.max_leaders_compared,
         }
-        return self._partitioned("verify", f"{module}:Verify", verify, sum(run.bytes for run in _runs(routed)))
+        return self._partitioned("verify", f"{module}:Verify", verify, sum(run.memory_bytes for run in _runs(routed)))
 
     def _write(self, staged_name: str, decided: str, merged: str, shards: int) -> list[Marker]:
         config = {

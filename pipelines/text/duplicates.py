@@ -114,7 +114,7 @@ class Verify:
 
     def run(self, arguments: dict[str, Any]) -> dict[str, Any]:
         low, high = key_range(arguments["partition"], arguments["partitions"])
-        members = gather(self.store, self.routed, ROUTED, low, high)
+        members = gather(self.store, self.routed, ROUTED, low, high, order=())
         merges, uncompared = self._merges(members)
         run = write_run(self.store, arguments["output"], merges, ("key", "id"))
         sizes = np.unique(np.unique(members["label"].to_pylist(), return_counts=True)[1], return_counts=True)
@@ -130,12 +130,14 @@ class Verify:
         """Equal views first, the rest by their shingles against kept leaders, in canonical order."""
         if members.num_rows == 0:
             return MERGED.empty_table(), 0
-        ranked = members.append_column("order", pa.array(-members["rank"].to_numpy()))
-        ranked = sort_table(ranked, ("key", "label", "order", "id"))
+        light = members.drop_columns(["shingles"]).append_column("order", pa.array(-members["rank"].to_numpy()))
+        light = light.append_column("row", pa.array(np.arange(members.num_rows)))
+        ranked = sort_table(light, ("key", "label", "order", "id"))
         exact = self._exact(ranked) if self.exact else MERGED.empty_table()
         if self.threshold is None:
             return exact, 0
-        near, uncompared = self._near(ranked.filter(pc.invert(pc.is_in(ranked["id"], exact["id"].combine_chunks()))))
+        left = ranked.filter(pc.invert(pc.is_in(ranked["id"], exact["id"].combine_chunks())))
+        near, uncompared = self._near(left, members["shingles"].take(left["row"]).combine_chunks())
         return pa.concat_tables([_resolved(exact, near), near]), uncompared
 
     def _exact(self, ranked: pa.Table) -> pa.Table:
@@ -149,11 +151,10 @@ class Verify:
                 merged.append((member, leader))
         return _merged([m for m, _ in merged], [k for _, k in merged], Merged.EXACT_DUPLICATE, [1.0] * len(merged))
 
-    def _near(self, ranked: pa.Table) -> tuple[pa.Table, int]:
+    def _near(self, ranked: pa.Table, lists: pa.ListArray) -> tuple[pa.Table, int]:
         label = clusters.id_words(ranked["label"])
         starts = np.flatnonzero((label[1:] != label[:-1]).any(axis=1)) + 1
         bounds = np.concatenate([[0], starts, [len(label)]]).astype(np.int64)
-        lists = ranked["shingles"].combine_chunks()
         offsets = (lists.offsets.to_numpy() - lists.offsets[0].as_py()).astype(np.int64)
         found = match_clusters(bounds, lists.flatten().to_numpy(), offsets, self.threshold, self.max_leaders)
         ids = ranked["id"].combine_chunks()

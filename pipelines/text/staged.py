@@ -36,8 +36,9 @@ class Staged:
         put_same(store, name, canonical_json(body))
         return name
 
-    def bytes(self, kind: str) -> int:
-        return sum(run.bytes for run in self.runs[kind])
+    def memory_bytes(self, kind: str) -> int:
+        """Return the size of all rows of a kind in memory: compressed sizes say nothing of rows that are all alike."""
+        return sum(run.memory_bytes for run in self.runs[kind])
 
     def signal_schema(self, store: Store) -> pa.Schema:
         """Return the columns of the signals runs; every unit has the same, since all have one stage setting."""
