@@ -111,8 +111,7 @@ def read_page(page: bytes, scan: prescan.Scan, uri: str) -> Page:
 
 def extract(tree: Any, *, main_content: bool, skipped: list[str] | None = None) -> bytes:
     """Return the visible text of a parsed page, UTF-8, without the elements that `skipped` selects."""
-    more = {"skip_elements": skipped} if skipped else {}
-    text: str = extract_plain_text(tree, main_content=main_content, alt_texts=False, links=False, **more)
+    text: str = extract_plain_text(tree, main_content=main_content, alt_texts=False, links=False, skip_elements=skipped)
     clean = text.replace("\0", "") if "\0" in text else text
     return clean.encode("utf-8", "replace").replace(_COMPANION, b"")
 

@@ -30,8 +30,8 @@ def seal(body: Manifest) -> Manifest:
 def newest_version(store: Store, job: str) -> int:
     """Return the highest committed version, 0 where there is none; one probe past the hint in the usual case."""
     version = _hint(store, job)
-    while version and store.size(manifest_name(job, version)) is None:
-        version -= 1
+    if store.size(manifest_name(job, version)) is None:  # no hint, or a wrong one: from the beginning
+        version = 0
     while store.size(manifest_name(job, version + 1)) is not None:
         version += 1
     return version

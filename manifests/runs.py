@@ -24,6 +24,7 @@ import pyarrow.compute as pc
 from manifests.keys import KEY_SPACE, canonical_json, digest_of
 from manifests.store import Store, arrow_file
 
+RUN_VERSION = 2  # of the file and of what a marker says of it: part of every key under which runs are found
 BATCH_BYTES = 1 << 20
 MAGIC = b"CMRUN001"
 _TAIL = struct.Struct("<QI8s")  # length of the index, its CRC-32, magic

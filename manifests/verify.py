@@ -106,6 +106,8 @@ def _shard_problems(store: Store, shard: Shard) -> Iterator[Problem]:
         contents = Contents(shard)
         if shard.name.endswith(".tar"):
             yield from contents.tar(hashed.file)
+        elif not shard.name.endswith(".parquet"):
+            return  # a model: its size and sha256 say it all
         else:
             yield from contents.parquet(hashed.file, is_right)
         yield from contents.totals()

@@ -34,7 +34,7 @@ from tokenizer.model import parse_model
 from tokenizer.train import train
 
 JOB = "tokenizer"
-VERSION = 1
+VERSION = 2
 MERGE_BATCHES = 16  # batches of counts that are held before they are added up
 PARTITION_BYTES = 256 << 20
 EVALUATED = 5000  # documents, about: all of a small corpus, a sample of a large one

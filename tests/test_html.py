@@ -149,8 +149,9 @@ def test_nearly_empty_main_content_gives_way_to_all_of_the_page():
 
 def by_a_second_walk(page):
     """Return the extractor's text and what stands in it, from marks put into the parsed tree: the oracle."""
-    tree = HTMLTree.parse(page)
-    bare = extract_plain_text(tree, main_content=True, alt_texts=False, links=False)
+    # a text node of one character beyond ASCII would be left out: it is written twice here, and once taken back
+    tree = HTMLTree.parse(re.sub(r"(?<=>)(\s*)([^\x00-\x7f\xa0]|&[#\w]+;)(?=\s*<)", "\\1\\2\U000ffffd", page))
+    bare = extract_plain_text(tree, main_content=True, alt_texts=False, links=False).replace("\U000ffffd", "")
     elements = tree.body.query_selector_all("img, table, pre").values()
     for index, element in enumerate(elements):
         begin, end = tree.create_text_node(f"\u0378{index}\u0378"), tree.create_text_node(f"\u0379{index}\u0379")
@@ -159,7 +160,7 @@ def by_a_second_walk(page):
             element.parent.append_child(end)
         else:
             element.parent.insert_before(end, element.next_sibling)
-    marked = extract_plain_text(tree, main_content=True, alt_texts=False, links=False)
+    marked = extract_plain_text(tree, main_content=True, alt_texts=False, links=False).replace("\U000ffffd", "")
     images = [
         elements[int(i)].getattr("src")
         for i in re.findall("\u0378(\\d+)\u0378", marked)
@@ -217,16 +218,23 @@ def test_code_keeps_its_lines_and_indentation(pages):
 @pytest.mark.parametrize(
     ("body", "expected"),
     [
-        pytest.param("<a>第二節「基盤、<em>easy</em>」</a>を見よ。", "第二節「基盤、easy」を見よ。", id="a closing bracket"),
-        pytest.param("<b>犬</b>が<i>a</i>走る<b>犬猫</b>。", "犬がa走る犬猫。", id="particles and full stops of one character"),
+        pytest.param(
+            "<a>第二節「基盤、<em>easy</em>」</a>を見よ。", "第二節「基盤、easy」を見よ。", id="a closing bracket"
+        ),
+        pytest.param(
+            "<b>犬</b>が<i>a</i>走る<b>犬猫</b>。", "犬がa走る犬猫。", id="particles and full stops of one character"
+        ),
         pytest.param("<b>是</b>&#12290;<b>不</b>&mdash;", "是。不—", id="characters by reference"),
-        pytest.param("<ruby>字幕<rp>（</rp><rt>じまく</rt><rp>）</rp></ruby>なし", "字幕なし", id="furigana is not read twice"),
+        pytest.param(
+            "<ruby>字幕<rp>（</rp><rt>じまく</rt><rp>）</rp></ruby>なし", "字幕なし", id="furigana is not read twice"
+        ),
     ],
 )
 def test_no_character_of_japanese_prose_is_lost_or_said_twice(body, expected):
-    page = f"<html><body><p>これは長い文章です。{body}</p><table><tr><td>土</td><td>晴れ</td></tr></table></body></html>".encode()
-    marked, scan = html.scan_page(page, Limits())
-    text = html.read_page(marked, scan, "https://a.example/").text.decode()
+    table = "<table><tr><td>土</td><td>晴れ</td></tr></table>"
+    page = f"<html><body><p>これは長い文章です。{body}</p>{table}</body></html>".encode()
+    marked, scan = scan_page(page, Limits())
+    text = read_page(marked, scan, "https://a.example/").text.decode()
     assert expected in text
     assert "土" in text
 
@@ -235,8 +243,8 @@ def test_no_bracket_of_a_real_japanese_page_loses_its_partner(pages):
     whole = [body for path, body in pages("debian-handbook") if "ja-JP" in path]
     lost = []
     for body in whole:
-        marked, scan = html.scan_page(body, Limits(), xml=True)
-        text = html.read_page(marked, scan, "https://a.example/").text.decode()
+        marked, scan = scan_page(body, Limits(), xml=True)
+        text = read_page(marked, scan, "https://a.example/").text.decode()
         lost.append(text.count("「") - text.count("」"))
     assert len(whole) > 100
     assert not any(lost)

@@ -19,7 +19,7 @@ from pipelines.text.compact import compact
 from pipelines.text.labels import label_clusters
 from pipelines.text.staged import Staged
 
-VERSION = 1
+VERSION = 2
 
 
 @dataclass

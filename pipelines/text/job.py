@@ -18,6 +18,7 @@ from filters.models import fetch_model
 from manifests.keys import digest_of
 from manifests.limits import Limits
 from manifests.manifest import Manifest, commit, newest_version
+from manifests.runs import RUN_VERSION
 from manifests.store import open_input
 from pipelines.launcher import Launcher, Phase, Task
 from pipelines.recipe import Recipe
@@ -33,7 +34,12 @@ PARSERS = ("fastwarc", "resiliparse", "fasttext")  # another release of these ma
 @cache
 def versions() -> dict[str, Any]:
     """Return the version of every part that a staged row depends on; it is part of each stage key."""
-    return {**annotate.versions(), "sources": SOURCES_VERSION, **{name: version_of(name) for name in PARSERS}}
+    return {
+        **annotate.versions(),
+        "sources": SOURCES_VERSION,
+        "runs": RUN_VERSION,
+        **{name: version_of(name) for name in PARSERS},
+    }
 
 
 class QuarantineError(RuntimeError):
@@ -142,7 +148,7 @@ class TextJob:
         if broken > self.limits.max_quarantined_fraction * read:
             most = ", ".join(f"{name.split('/')[1]} {count}" for name, count in reasons.most_common(3))
             raise QuarantineError(
-                f"{broken} of {read} records are quarantined, more than max_quarantined_fraction = "
+                f"{broken} of {read} records are quarantined, more than text.max_quarantined_fraction = "
                 f"{self.limits.max_quarantined_fraction}: {most}. See {JOB}/quarantine/ in the output."
             )
         return markers
