@@ -9,49 +9,21 @@ import re
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from manifests.keys import canonical_json, digest_of
 from manifests.runs import put_same
 from manifests.store import ObjectNotFound, Store, open_store
 from pipelines.progress import Progress
+from pipelines.tasks import Marker, Phase, Task
 
 LOOKS_AT_ONCE = 16
-
-Marker = dict[str, Any]
-
 # The end of the text that Beam makes of a worker's error when it runs several threads.
 _WORKER_SAID = re.compile(
     r"^(?:ValueError|(?:\w+\.)*(?:StoreError|ObjectNotFound)|FileNotFoundError|RuntimeError): (?P<message>.*)"
     r" \[while running '(?P<phase>[^'/]+)[^']*'\]\s*\Z",
     re.MULTILINE,
 )
-
-
-@dataclass(frozen=True)
-class Task:
-    """A piece of work, named by the object that says it is done; `arguments` are JSON."""
-
-    marker: str
-    arguments: dict[str, Any]
-
-
-class Worker(Protocol):
-    """What a phase does: made once in each worker thread, closed at its end."""
-
-    def run(self, arguments: dict[str, Any]) -> Marker: ...
-
-    def close(self) -> None: ...
-
-
-@dataclass(frozen=True)
-class Phase:
-    """A named list of tasks and the importable `module:class` that does one; the class takes (store, config)."""
-
-    name: str
-    tasks: Sequence[Task]
-    worker: str
-    config: dict[str, Any]
 
 
 @dataclass

@@ -1,10 +1,10 @@
 """One phase of a job as one Beam pipeline: tasks that are not done yet are shuffled to workers, each leaves a marker.
 
-    Create([name of the task list]) -> read tasks -> Reshuffle -> work, unless its marker stands
+    Create([name of a list of undone tasks]) -> read tasks -> Reshuffle -> work
 
 Beam moves task references (a few hundred bytes; a packed list of files some hundred KB), records travel through
 staged files. A done-marker is created last and exclusively, so a killed job goes on from the tasks that have one, on
-any runner.
+any runner. Work that is done twice (a retried bundle, a twin) must make the same marker, or it is an error.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from apache_beam.transforms.util import Reshuffle
 from manifests.keys import canonical_json
 from manifests.runs import put_same
 from manifests.store import open_store
-from pipelines.launcher import Worker
+from pipelines.tasks import Worker
 
 
 def load_object(path: str) -> Callable[..., Any]:
@@ -56,11 +56,10 @@ class Work(beam.DoFn):
         self.store = open_store(self.store_uri)
 
     def process(self, task: tuple[str, str]) -> Iterator[str]:
+        if self.worker is None:
+            self.worker = load_object(self.worker_path)(self.store, self.config)
         marker, arguments = task
-        if self.store.size(marker) is None:  # a retried bundle or a twin finds its work done
-            if self.worker is None:
-                self.worker = load_object(self.worker_path)(self.store, self.config)
-            put_same(self.store, marker, canonical_json(self.worker.run(json.loads(arguments))))
+        put_same(self.store, marker, canonical_json(self.worker.run(json.loads(arguments))))
         yield marker
 
     def teardown(self) -> None:

@@ -23,8 +23,9 @@ from manifests.reader import open_shard, shard_of
 from manifests.runs import Run, gather, load_runs, partitions_for, put_same, save_runs, write_run
 from manifests.shards import Shard, write_shard
 from manifests.store import Store
-from pipelines.launcher import Launcher, Phase, Task
+from pipelines.launcher import Launcher
 from pipelines.recipe import Tokenizer
+from pipelines.tasks import Phase, Task
 from pipelines.text.statistics import merge_statistics
 from tokenizer.count import COUNTS, count_words, merge_counts
 from tokenizer.evaluate import NUMBERS, Compression, Encoder, add_up, evaluate_batch

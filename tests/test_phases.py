@@ -10,8 +10,9 @@ import pytest
 from manifests.keys import digest_of
 from manifests.manifest import load_manifest
 from manifests.store import Store
-from pipelines.launcher import Launcher, Phase, Task
+from pipelines.launcher import Launcher
 from pipelines.recipe import default_recipe
+from pipelines.tasks import Phase, Task
 from pipelines.text.job import TextJob
 
 REPLAYED = ("--direct_runner_bundle_repeat=1",)

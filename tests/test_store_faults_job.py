@@ -17,9 +17,10 @@ from manifests.manifest import commit, load_manifest, newest_version
 from manifests.runs import Run, gather, put_same, write_run
 from manifests.shards import write_shard
 from manifests.store import Store, StoreError
-from pipelines.launcher import Launcher, Marker, Phase
+from pipelines.launcher import Launcher
 from pipelines.phases import load_object
 from pipelines.recipe import default_recipe
+from pipelines.tasks import Marker, Phase
 from pipelines.text.job import TextJob
 
 CODES = pytest.mark.parametrize("code", [errno.EIO, errno.ENOSPC, errno.EACCES], ids=errno.errorcode.get)

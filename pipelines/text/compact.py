@@ -10,7 +10,8 @@ from manifests.keys import digest_of, key_range
 from manifests.limits import Limits
 from manifests.runs import Run, gather, partitions_for, run_schema, write_run
 from manifests.store import Store
-from pipelines.launcher import Launcher, Phase, Task
+from pipelines.launcher import Launcher
+from pipelines.tasks import Phase, Task
 from pipelines.text.part import ORDER
 from pipelines.text.stage import KINDS
 from pipelines.text.staged import Staged

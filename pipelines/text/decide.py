@@ -12,8 +12,9 @@ from filters.rules import Rule
 from manifests.keys import digest_of
 from manifests.limits import Limits
 from manifests.runs import Run, partitions_for, save_runs
-from pipelines.launcher import Launcher, Marker, Phase, Task
+from pipelines.launcher import Launcher
 from pipelines.recipe import Text
+from pipelines.tasks import Marker, Phase, Task
 from pipelines.text import judges
 from pipelines.text.compact import compact
 from pipelines.text.labels import label_clusters

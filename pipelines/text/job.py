@@ -20,9 +20,10 @@ from manifests.limits import Limits
 from manifests.manifest import Manifest, commit, newest_version
 from manifests.runs import RUN_VERSION
 from manifests.store import open_input
-from pipelines.launcher import Launcher, Phase, Task
+from pipelines.launcher import Launcher
 from pipelines.recipe import Recipe
 from pipelines.sources import SOURCES_VERSION, Unit, plan_units
+from pipelines.tasks import Phase, Task
 from pipelines.text import decide, judges
 from pipelines.text.snapshot import snapshot_body
 from pipelines.text.staged import Staged

@@ -7,7 +7,7 @@ from typing import Any
 from manifests.ledger import Account, balance, total
 from manifests.manifest import Manifest
 from manifests.store import Store
-from pipelines.launcher import Marker
+from pipelines.tasks import Marker
 from pipelines.text.statistics import merge_statistics
 
 
