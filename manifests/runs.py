@@ -25,7 +25,7 @@ from manifests.keys import KEY_SPACE, canonical_json, digest_of
 from manifests.store import Store, arrow_file
 
 RUN_VERSION = 2  # of the file and of what a marker says of it: part of every key under which runs are found
-BATCH_BYTES = 1 << 20
+BATCH_BYTES = 1 << 18
 MAGIC = b"CMRUN001"
 _TAIL = struct.Struct("<QI8s")  # length of the index, its CRC-32, magic
 MAX_COPIED_SHARE = 0.5  # of a batch: a smaller piece is copied, so that it does not hold the whole
@@ -70,7 +70,7 @@ def sort_table(table: pa.Table, order: Sequence[str] = ("key",)) -> pa.Table:
 
 
 def encode_run(table: pa.Table) -> bytes:
-    """Return the bytes of a run: batches of about 1 MiB, LZ4, then the index. `table` is sorted by `key`."""
+    """Return the bytes of a run: batches of about 256 KiB, LZ4, then the index. `table` is sorted by `key`."""
     rows = max(1, table.num_rows * BATCH_BYTES // max(1, table.nbytes))
     batches = table.replace_schema_metadata(None).combine_chunks().to_batches(max_chunksize=rows)
     schema = batches[0].schema if batches else table.schema.remove_metadata()
