@@ -9,7 +9,7 @@ import jobs
 import pytest
 
 ARGUMENTS = ("--quiet", "--set", "text.shards=4")
-SMALL_PARTITIONS = ("--set", "limits.partition_bytes=100000")
+SMALL_PARTITIONS = ("--set", "limits.partition_bytes=50000")
 COMPACTED = ("--set", "limits.compact_fan_in=3")
 SMALL_PARTS = ("--set", "limits.part_bytes=100000", "--set", "limits.batch_rows=16")
 
