@@ -40,6 +40,7 @@ DEATH_S = 10.0  # between a child's hanging up and its end
 BATCHES_PER_CHILD = 2000
 START_S = 600.0  # imports, models and, with a cold cache, kernels to compile
 MAX_FAILURES_OF_ONE_RECORD = 2
+MAX_KILLS = 3  # of children by others, before a batch is given up
 
 _BOOT = """\
 import sys
@@ -51,7 +52,11 @@ _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_N
 
 
 class ChildError(RuntimeError):
-    """A bug in the worker, with the child's own traceback; not the fault of a record."""
+    """What is not the fault of a record: a bug in the worker (with the child's traceback), or a child killed by others."""
+
+
+class _KilledError(Exception):
+    """The child got a SIGKILL that isn't ours: the system ran out of memory, or somebody stopped it."""
 
 
 class Failure(NamedTuple):
@@ -100,7 +105,8 @@ class GuardedPool:
     def run(self, batch: pa.RecordBatch) -> Guarded:
         """Return what the worker makes of the batch, and the records that it could not survive.
 
-        Raises ChildError where the worker itself raises: a bug, not a bad record.
+        Raises ChildError where the worker itself raises: a bug, not a bad record. Raises it too where others (the
+        system, when memory is short) keep killing the child: that depends on the machine, so it is no verdict.
         """
         rows = np.arange(batch.num_rows, dtype=np.int32)
         failures: list[Failure] = []
@@ -137,6 +143,17 @@ class GuardedPool:
         return int(rows[max(trouble.row, 0)]) if len(rows) else WHOLE_BATCH
 
     def _attempt(self, batch: pa.RecordBatch, *, fresh: bool = False) -> "dict[str, pa.RecordBatch | bytes] | _Trouble":
+        for _ in range(MAX_KILLS):
+            try:
+                return self._attempt_once(batch, fresh=fresh)
+            except _KilledError:
+                fresh = True
+        raise ChildError(
+            f"{self.entry}: the parser's process was killed from outside {MAX_KILLS} times in a row. "
+            "Is there too little memory for this many workers?"
+        )
+
+    def _attempt_once(self, batch: pa.RecordBatch, *, fresh: bool) -> "dict[str, pa.RecordBatch | bytes] | _Trouble":
         child = _Child(self._order) if fresh else self._take()
         try:
             outcome = child.run(batch, self.limits)
@@ -220,7 +237,7 @@ class _Child:
         if kind in _LATE or status is None:
             return _Trouble(row, Quarantine.PARSE_TIMEOUT, _LATE.get(kind, _STOOD_STILL))
         if status == -signal.SIGKILL:
-            return _Trouble(row, Quarantine.OUT_OF_MEMORY, "the parser's process was killed from outside")
+            raise _KilledError
         name = signal.Signals(-status).name if status < 0 else f"exit status {status}"
         return _Trouble(row, Quarantine.PARSE_CRASH, f"the parser's process died: {name}")
 

@@ -59,6 +59,11 @@ def misbehave(order):
         time.sleep(1e6)
     elif order == "killed from outside":
         os.kill(os.getpid(), signal.SIGKILL)
+    elif order.startswith("killed once more: "):
+        kills = Path(order.removeprefix("killed once more: "))
+        kills.write_text(f"{int(kills.read_text()) - 1}")
+        if int(kills.read_text()) >= 0:
+            os.kill(os.getpid(), signal.SIGKILL)
     elif order == "raise":
         raise ZeroDivisionError("a bug of ours")
 
@@ -109,7 +114,6 @@ def test_one_child_serves_many_batches(pool):
         pytest.param("spin", Quarantine.PARSE_TIMEOUT, "CPU time", id="endless loop"),
         pytest.param("spin in C", Quarantine.PARSE_TIMEOUT, "CPU time", id="loop that holds the GIL"),
         pytest.param("eat memory", Quarantine.OUT_OF_MEMORY, "memory limit", id="memory beyond the limit"),
-        pytest.param("killed from outside", Quarantine.OUT_OF_MEMORY, "outside", id="the system kills it"),
         pytest.param("batch: die", Quarantine.PARSE_CRASH, "SIGSEGV", id="crash in a step over all rows"),
     ],
 )
@@ -119,6 +123,19 @@ def test_a_bad_record_costs_only_itself(pool, order, reason, detail):
     assert guarded.rows.tolist() == [0, 1, 3]
     assert [(failure.row, failure.reason) for failure in guarded.failures] == [(2, reason)]
     assert detail in guarded.failures[0].detail
+
+
+def test_kills_from_outside_are_no_verdict_on_the_record(pool, tmp_path):
+    (tmp_path / "kills").write_text("2")
+    order = f"killed once more: {tmp_path / 'kills'}"
+    guarded = pool.run(batch("a", order, "b"))
+    assert (orders_done(guarded), guarded.failures) == (["a", order, "b"], [])
+
+
+def test_a_child_that_others_keep_killing_fails_the_task_and_not_the_record(pool):
+    with pytest.raises(ChildError, match="killed from outside 3 times"):
+        pool.run(batch("a", "killed from outside", "b"))
+    assert orders_done(pool.run(batch("a"))) == ["a"]
 
 
 def test_a_child_that_stands_still_is_stopped_by_the_wall_clock():
