@@ -52,7 +52,7 @@ _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_N
 
 
 class ChildError(RuntimeError):
-    """What is not the fault of a record: a bug in the worker (with the child's traceback), or a child killed by others."""
+    """Not the fault of a record: a bug in the worker (with the child's traceback), or a child killed by others."""
 
 
 class _KilledError(Exception):
