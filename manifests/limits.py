@@ -41,3 +41,43 @@ class Limits:
     max_leaders_compared: int = 64  # kept leaders that one member is compared with
     # the job
     max_quarantined_fraction: float = 0.05
+
+
+@dataclass(frozen=True)
+class CrawlLimits:
+    """Limits of the crawler; in a recipe they stand beside the others, in the same `limits:` block."""
+
+    # URLs (traps: Heritrix's defaults)
+    max_url_chars: int = 4096
+    max_path_segments: int = 20
+    max_segment_repeats: int = 2
+    max_query_chars: int = 512
+    # bodies, decoded
+    max_page_bytes: int = 5 * MIB
+    max_image_bytes: int = 32 * MIB
+    max_media_bytes: int = 256 * MIB  # audio and video
+    max_robots_bytes: int = 512_000  # RFC 9309, section 2.5: at least 500 KiB
+    max_sitemap_bytes: int = 50 * MIB  # sitemaps.org
+    max_sitemap_urls: int = 50_000
+    max_sitemap_depth: int = 2
+    max_sitemaps_per_host: int = 500
+    max_codings: int = 2
+    max_coding_ratio: int = 200  # decoded / coded, past the first MiB; one field with the one above
+    max_header_bytes: int = 256 * KIB
+    # time
+    fetch_s: float = 60.0  # one request, all of it
+    connect_s: float = 10.0
+    slow_window_s: float = 30.0  # over which a body must keep min_bytes_per_s
+    min_bytes_per_s: int = 1024
+    max_retry_after_s: float = 3600.0
+    robots_ttl_s: float = 86_400.0  # RFC 9309, section 2.4
+    # hops and attempts
+    max_redirects: int = 10
+    max_robots_redirects: int = 5
+    max_attempts: int = 3
+    max_host_failures: int = 5  # in a row; the host rests for the round
+    # files
+    warc_file_bytes: int = 1 * GIB
+    checkpoint_pages: int = 256  # what a killed worker fetches again, at most
+    checkpoint_bytes: int = 32 * MIB
+    checkpoint_s: float = 5.0

@@ -40,7 +40,11 @@ class Refused(StrEnum):
 
     NOAI = "noai"  # X-Robots-Tag or meta robots: noai
     NOINDEX = "noindex"
-    TDM_RESERVATION = "tdm_reservation"
+    TDM_RESERVATION = "tdm_reservation"  # header, meta or /.well-known/tdmrep.json
+    CONTENT_USAGE = "content_usage"  # AIPREF: train-ai=n, by header or robots.txt
+    CONTENT_SIGNAL = "content_signal"  # robots.txt: ai-train=no
+    AI_TXT = "ai_txt"
+    ROBOTS = "robots"  # robots.txt disallows it, or could not be read
 
 
 class Merged(StrEnum):
@@ -49,3 +53,50 @@ class Merged(StrEnum):
     SAME_RECORD = "same_record"  # same id: the same URI and the same bytes seen twice
     EXACT_DUPLICATE = "exact_duplicate"  # same text
     NEAR_DUPLICATE = "near_duplicate"  # verified on the shingles
+
+
+class FetchFailed(StrEnum):
+    """Why a URL of the frontier brought no record."""
+
+    MALFORMED_URL = "malformed_url"
+    URL_TOO_LONG = "url_too_long"
+    BLOCKED_SCHEME = "blocked_scheme"  # other than http and https
+    BLOCKED_PORT = "blocked_port"
+    BLOCKED_ADDRESS = "blocked_address"  # private, loopback, metadata ...: no connection was made
+    DNS_FAILED = "dns_failed"
+    CONNECT_FAILED = "connect_failed"
+    TLS_FAILED = "tls_failed"  # never tried again without TLS
+    DISCONNECTED = "disconnected"  # the connection ended before the body did
+    TIMED_OUT = "timed_out"
+    TOO_SLOW = "too_slow"
+    MALFORMED_RESPONSE = "malformed_response"
+    DAMAGED_CODING = "damaged_coding"
+    DECODED_TOO_LARGE = "decoded_too_large"  # a bomb: limits.max_coding_ratio
+    TOO_MANY_CODINGS = "too_many_codings"
+    REDIRECT_LOOP = "redirect_loop"
+    TOO_MANY_REDIRECTS = "too_many_redirects"
+    TOO_MANY_REQUESTS = "too_many_requests"  # 429 or 503, after every attempt
+    SERVER_ERROR = "server_error"  # 5xx, after every attempt
+    CLIENT_ERROR = "client_error"  # 4xx
+    MEDIA_TYPE = "media_type"  # not what this crawl keeps
+    ROBOTS_UNREACHABLE = "robots_unreachable"  # RFC 9309, section 2.3.1.4: then nothing may be fetched
+    DELAY_TOO_LONG = "delay_too_long"  # Crawl-delay beyond crawl.max_delay_s
+
+
+class LinkSkipped(StrEnum):
+    """Why a link that was found is not in the frontier; counted by kind."""
+
+    MALFORMED = "malformed"
+    SCHEME = "scheme"
+    TOO_LONG = "too_long"
+    OUT_OF_SCOPE = "out_of_scope"
+    EXCLUDED = "excluded"
+    TOO_DEEP = "too_deep"
+    NOFOLLOW = "nofollow"
+    TRAP_PATH = "trap_path"  # too many segments, or one repeated too often
+    TRAP_QUERY = "trap_query"
+    TRAP_CALENDAR = "trap_calendar"
+    TRAP_SESSION = "trap_session"
+    HOST_FULL = "host_full"  # max_pages_per_host are known already
+    REDIRECTS = "redirects"  # beyond limits.max_redirects
+    KNOWN = "known"  # in the frontier already

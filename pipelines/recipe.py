@@ -14,8 +14,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    ConfigDict,
     Discriminator,
     Field,
     Tag,
@@ -23,26 +21,17 @@ from pydantic import (
     create_model,
     model_validator,
 )
-from pydantic_core import PydanticCustomError
 
-from manifests.limits import Limits
+from manifests.limits import CrawlLimits, Limits
+from pipelines.crawl.block import Crawl
+from pipelines.recipe_block import Block, wrong
 from pipelines.recipe_errors import RecipeError, Source, explain, nearest, read_yaml
 from tokenizer.settings import MAX_RUN, TrainSettings
 
 FORMAT = 1
+CRAWLED = "crawl"  # the name of what the crawl block brings
 Fraction = Annotated[float, Field(ge=0, le=1)]
 _SCHEMES = frozenset({"data", "file", "ftp", "gs", "http", "https", "s3", "urn", "pipe"})
-
-
-class Block(BaseModel):
-    """A block of a recipe: no unknown keys, no silent conversions ("8" is not 8), never changed once read."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
-
-
-def _wrong(at: Sequence[str | int], message: str) -> PydanticCustomError:
-    """Make an error of the value at `at`, below the value that is being checked."""
-    return PydanticCustomError("recipe", "{message}", {"message": message, "at": tuple(at)})
 
 
 def _word_or(word: str, other: str) -> Discriminator:
@@ -52,15 +41,15 @@ def _word_or(word: str, other: str) -> Discriminator:
 
 def _check_code(code: str) -> str:
     if not re.fullmatch(r"[a-z]{2,3}", code):
-        raise _wrong((), f"{code!r} is not a language code: two or three small letters")
+        raise wrong((), f"{code!r} is not a language code: two or three small letters")
     return code
 
 
 def _check_name(name: str) -> str:
     if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,62}", name):
-        raise _wrong((), f"{name!r} is not a name: small letters, digits, - and _, at most 63")
+        raise wrong((), f"{name!r} is not a name: small letters, digits, - and _, at most 63")
     if name in _SCHEMES:
-        raise _wrong((), f"{name} is the scheme of a URI, and ids of local files start with the input's name")
+        raise wrong((), f"{name} is the scheme of a URI, and ids of local files start with the input's name")
     return name
 
 
@@ -81,7 +70,7 @@ class Bounds(Block):
     @model_validator(mode="after")
     def _in_order(self) -> "Bounds":
         if self.min is not None and self.max is not None and self.min > self.max:
-            raise _wrong(("max",), f"is less than min: nothing lies between {self.min} and {self.max}")
+            raise wrong(("max",), f"is less than min: nothing lies between {self.min} and {self.max}")
         return self
 
 
@@ -149,13 +138,13 @@ class Text(Block):
         sets = rule_names()
         for i, name in enumerate(self.rules):
             if name not in sets:
-                raise _wrong(("rules", i), f"no rule set is called {name}; {nearest(name, sets)}")
+                raise wrong(("rules", i), f"no rule set is called {name}; {nearest(name, sets)}")
             if name in self.rules[:i]:
-                raise _wrong(("rules", i), f"{name} stands here twice")
+                raise wrong(("rules", i), f"{name} stands here twice")
         rules = [rule for name in self.rules for rule in sets[name]]
         for name in self.thresholds:
             if name not in rules:
-                raise _wrong(("thresholds", name), f"no rule in use is called {name}; {nearest(name, rules)}")
+                raise wrong(("thresholds", name), f"no rule in use is called {name}; {nearest(name, rules)}")
         return self
 
     def threshold_bounds(self) -> dict[str, dict[str, float | None]]:
@@ -189,7 +178,7 @@ class Tokenizer(Block):
         try:
             self.train_settings()
         except ValueError as error:
-            raise _wrong((), str(error)) from error
+            raise wrong((), str(error)) from error
         return self
 
     def train_settings(self) -> TrainSettings:
@@ -207,7 +196,7 @@ def _limit(name: str, default: float) -> Any:
 if TYPE_CHECKING:
 
     class LimitsBlock(Block):
-        """The limits that a recipe may change: the fields of manifests.limits.Limits."""
+        """The limits that a recipe may change: the fields of Limits and CrawlLimits."""
 
 else:
     LimitsBlock = create_model(
@@ -216,7 +205,7 @@ else:
         __doc__="Limits, each by its name; what is not given keeps its default.",
         **{
             f.name: _limit(f.name, f.default)
-            for f in dataclasses.fields(Limits)
+            for f in (*dataclasses.fields(Limits), *dataclasses.fields(CrawlLimits))
             if f.name != "max_quarantined_fraction"  # text.max_quarantined_fraction
         },
     )
@@ -226,7 +215,8 @@ class Recipe(Block):
     """Everything that decides what comes out."""
 
     corpusmill: Annotated[Literal[1], Field(description="the format of this recipe")]
-    inputs: Annotated[tuple[Input, ...], Field(min_length=1)]
+    inputs: tuple[Input, ...] = ()
+    crawl: Crawl | None = None
     text: Text = Text.model_construct()
     tokenizer: Tokenizer | None = None
     limits_block: Annotated[LimitsBlock, Field(alias="limits")] = LimitsBlock()
@@ -236,12 +226,26 @@ class Recipe(Block):
         names = [each.name for each in self.inputs]
         for i, name in enumerate(names):
             if name in names[:i]:
-                raise _wrong(("inputs", i, "name"), f"two inputs are called {name}")
+                raise wrong(("inputs", i, "name"), f"two inputs are called {name}")
+            if name == CRAWLED and self.crawl is not None:
+                raise wrong(("inputs", i, "name"), f"{CRAWLED} is what the crawl block brings; use another name")
+        if not self.inputs and self.crawl is None:
+            raise wrong((), "there is nothing to read: give inputs, or a crawl block")
         return self
 
     def limits(self) -> Limits:
         """Return the limits of the job: the defaults, changed where the recipe says so."""
-        return Limits(**self.limits_block.model_dump(), max_quarantined_fraction=self.text.max_quarantined_fraction)
+        given = _of(Limits, self.limits_block.model_dump())
+        return Limits(**given, max_quarantined_fraction=self.text.max_quarantined_fraction)
+
+    def crawl_limits(self) -> CrawlLimits:
+        """Return the limits of the crawl."""
+        return CrawlLimits(**_of(CrawlLimits, self.limits_block.model_dump()))
+
+
+def _of(kind: type[Limits] | type[CrawlLimits], given: Mapping[str, Any]) -> dict[str, Any]:
+    names = {f.name for f in dataclasses.fields(kind)}
+    return {name: value for name, value in given.items() if name in names}
 
 
 def rule_names() -> dict[str, list[str]]:

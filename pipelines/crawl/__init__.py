@@ -1,0 +1,1 @@
+"""The crawl job: seeds to WARC, in rounds of generate, fetch, update, write."""

@@ -1,0 +1,1 @@
+"""Guarded HTTP: what is fetched, from which addresses, how much of it."""
