@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from filters import c4, extract, fineweb, gopher, language, lines, minhash, segmentation, views
+from filters import c4, extract, fineweb, gopher, language, lines, minhash, policy, segmentation, views
 from filters.models import MODELS
 from manifests.keys import keys_of, record_ids
 from manifests.limits import Limits
@@ -28,7 +28,7 @@ class Settings:
 
     limits: dict[str, Any] = field(default_factory=lambda: asdict(Limits()))
     edits: tuple[str, ...] = ("c4_lines_v1",)
-    refuse: tuple[str, ...] = ("noai", "noindex")
+    refuse: tuple[str, ...] = tuple(sorted(map(str, policy.DEFAULT_REFUSALS)))
     near: dict[str, int] | None = field(default_factory=lambda: {"bands": 14, "rows": 8, "ngram": 5})
 
 

@@ -17,7 +17,7 @@ from manifests.limits import Limits
 from manifests.reasons import Quarantine, Refused, Skipped
 from manifests.records import DIGEST, MARKUP, PART, TIMESTAMP
 
-EXTRACTION_VERSION = 2  # part of the stage key; goes up when any text or part may come out differently
+EXTRACTION_VERSION = 3  # part of the stage key; goes up when any text or part may come out differently
 
 DOCUMENTS = pa.schema(
     [
@@ -168,8 +168,8 @@ def extract_record(record: Record, limits: Limits, refuse: Collection[Refused]) 
     media_type = kind_of(record.media_type, payload)
     if media_type is None:
         raise _Passed(Skipped.MEDIA_TYPE)
-    _check_policy(record.policy, refuse)
     is_markup = media_type in (HTML, XHTML)
+    _check_policy(record.policy, [each for each in refuse if not (is_markup and each in policy.LIFTED_BY_PAGES)])
     decoded = charset.decode(payload, record.charset, is_markup=is_markup)
     allowed = int(limits.max_replaced_fraction * decoded.characters)
     if decoded.replaced > allowed:
@@ -250,7 +250,7 @@ def _from_text(text: bytes, media_type: str, record: Record) -> _Found:
 
 
 def _check_policy(said: str | None, refuse: Collection[Refused]) -> None:
-    if said and (reason := policy.refusal(policy.directives(said.splitlines()), refuse)):
+    if said and (reason := policy.refusal(policy.directives(said.split("\n")), refuse)):
         raise _Passed(reason, said)
 
 

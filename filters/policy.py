@@ -1,57 +1,239 @@
-"""What a page's owner says about its use: X-Robots-Tag, meta robots, TDM reservation; and whether we may go on.
+"""What a page's owner says about its use, and whether we may go on: nine kinds of signals, one verdict.
 
-Sources: Google's robots meta tag specification (directives, user-agent prefixes), `noai` and `noimageai`
-(DeviantArt 2022), the TDM Reservation Protocol (W3C community group report, 2024).
+Signals are lines: "name: value" of a header, "meta name: value" of a page, "robots.txt ...", "tdmrep.json ..." and
+"ai.txt ..." of a site's files. The raw lines and what each came to are kept with the record.
+
+Sources: Google's robots meta tag specification (directives, user-agent prefixes); `noai` and `noimageai` (DeviantArt
+2022), `noml`; the TDM Reservation Protocol (W3C community group final report, 10 May 2024); `Content-Usage`
+(draft-ietf-aipref-attach-05 and -vocab, still drafts: the labels of older ones are heard too); Cloudflare's
+`Content-Signal` (2025); ai.txt (Spawning 2023).
 """
 
+import json
 import re
-from collections.abc import Collection, Iterable
+import unicodedata
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, NamedTuple
 
+from filters.robots import Line, Robots, group_for, pattern_matches, read_lines
 from manifests.reasons import Refused
 
 OUR_AGENT = "corpusmill"
+AIPREF = "draft-ietf-aipref-attach-05"  # what Content-Usage is read by
 NO_IMAGES = "noimageai"  # the text may be used, the images may not
+
+RESERVED, USAGE, SIGNAL, AI_TXT = "tdm-reservation", "content-usage", "content-signal", "ai-txt"
+DEFAULT_REFUSALS: frozenset[Refused] = frozenset(Refused) - {Refused.ROBOTS}  # robots.txt is no matter of choice
+LIFTED_BY_PAGES = frozenset({Refused.TDM_RESERVATION})  # what a page may take back that a header has said
+
+_REFUSALS = {
+    "noai": Refused.NOAI,
+    "noml": Refused.NOAI,
+    RESERVED: Refused.TDM_RESERVATION,
+    USAGE: Refused.CONTENT_USAGE,
+    SIGNAL: Refused.CONTENT_SIGNAL,
+    AI_TXT: Refused.AI_TXT,
+    "noindex": Refused.NOINDEX,
+}
+_IMAGE_REFUSALS = {NO_IMAGES: Refused.NOAI, "noimageindex": Refused.NOINDEX}
 
 # Directives that carry a value after a colon, so that their colon ends no user-agent's name.
 _VALUED = {"max-snippet", "max-image-preview", "max-video-preview", "unavailable_after"}
 _PREFIX = re.compile(r"\s*([a-z0-9*_.-]+)\s*:\s*(.*)", re.DOTALL)
-_REFUSALS = {"noai": Refused.NOAI, "tdm-reservation": Refused.TDM_RESERVATION, "noindex": Refused.NOINDEX}
+_NAMED = re.compile(
+    r"\s*(?P<origin>meta\s|robots\.txt\s|tdmrep\.json\s|ai\.txt\s)?\s*(?:(?P<name>[a-z-]+)\s*:)?\s*(?P<value>.*)",
+    re.DOTALL,
+)
+_FILE, _HEADER, _META = range(3)  # a reservation said nearer to the page counts for more (TDMRep, processing priority)
+_WORD = re.compile(r"[^\s,;\"']+")
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
+# Categories of use that take in ours, the narrowest first: it decides (the vocabulary's drafts 00 to 07).
+_TRAINING = ("train-ai", "train-genai", "genai", "ai", "tdm", "bots", "all")
+_FILE_TYPE = re.compile(r"/?\*\.[A-Za-z0-9]+")
+_CACHED_FILES = 256
 
-DEFAULT_REFUSALS: frozenset[Refused] = frozenset({Refused.NOAI, Refused.TDM_RESERVATION})
+
+class Heard(NamedTuple):
+    """A line, and what it came to: directives for us, lower case, () where it says nothing to us."""
+
+    raw: str
+    means: tuple[str, ...]
 
 
-def directives(lines: Iterable[str]) -> frozenset[str]:
-    """Return the directives, lower case, that are meant for everyone or for us.
+@dataclass(frozen=True)
+class Verdict:
+    """What the owner says, and from which lines that follows."""
+
+    said: frozenset[str]  # directives, with tdm-reservation, content-usage, content-signal, ai-txt for their no
+    heard: tuple[Heard, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what JSON can hold of it: each raw line with its meaning, and the draft that was read by."""
+        signals = [{"raw": each.raw, "means": list(each.means)} for each in self.heard]
+        return {"said": sorted(self.said), "signals": signals, "aipref": AIPREF}
+
+
+def judge(lines: Iterable[str], agent: str = OUR_AGENT) -> Verdict:
+    """Return what the lines say to everyone or to the crawler called `agent` (in any case).
 
     A line is an X-Robots-Tag value ("noai, max-image-preview:large", "somebot: noindex"), or "name: value" of a header
-    or meta tag ("x-robots-tag: noai", "meta robots: noai", "tdm-reservation: 1"). An agent's name holds until the next
-    name in the same line. "none" is noindex and nofollow; a reservation of 1 is the directive "tdm-reservation".
+    or meta tag ("x-robots-tag: noai", "meta robots: noai", "tdm-reservation: 1"), or one of `Robots.usage`,
+    `tdmrep_lines`, `ai_txt_lines`. An agent's name holds until the next name in the same line. "none" is noindex and
+    nofollow. A reservation in the page overrides the header's, and that the file's; of all else any no counts.
     """
-    return frozenset(directive for line in lines for directive in _of_line(line.lower()))
+    heard: list[Heard] = []
+    said: set[str] = set()
+    reserved: list[bool | None] = [None, None, None]  # by the file, the header, the page
+    for raw in lines:
+        source, means = _hear(raw, agent.lower())
+        heard.append(Heard(raw, means))
+        if source is None:
+            said.update(means)
+        elif means:
+            reserved[source] = reserved[source] or RESERVED in means
+    if next((each for each in reversed(reserved) if each is not None), False):
+        said.add(RESERVED)
+    return Verdict(frozenset(said), tuple(heard))
 
 
-def _of_line(line: str) -> Iterable[str]:
-    line = re.sub(r"^\s*(?:meta\s+)?(?:x-robots-tag|robots)\s*:", "", line)
-    reservation = re.match(r"\s*(?:meta\s+)?tdm-reservation\s*:\s*(\S+)", line)
-    if reservation:
-        return ["tdm-reservation"] if reservation[1].strip("\"'") == "1" else []
-    line = re.sub(r"^\s*meta\s+", "", line)
+def directives(lines: Iterable[str], agent: str = OUR_AGENT) -> frozenset[str]:
+    """Return `judge(lines, agent).said`: the directives, lower case, that are meant for everyone or for us."""
+    return judge(lines, agent).said
+
+
+def refusal(
+    said: Collection[str], refuse: Collection[Refused] = DEFAULT_REFUSALS, kind: str = "page"
+) -> Refused | None:
+    """Return the reason to leave the record out, among those that the recipe refuses, or None.
+
+    `kind` "image" hears what is said of images too (noimageai, noimageindex).
+    """
+    heard = _REFUSALS | _IMAGE_REFUSALS if kind == "image" else _REFUSALS
+    return next((reason for word, reason in heard.items() if word in said and reason in refuse), None)
+
+
+def tdmrep_lines(body: bytes, url: str) -> list[str]:
+    """Return the rule of a /.well-known/tdmrep.json that holds for the URL as a line, [] where none does.
+
+    The first rule in the file whose location matches the path counts. What is no such file says nothing.
+    """
+    for rule in _tdmrep_rules(body):
+        location = rule.get("location")
+        if isinstance(location, str) and _is_at(location, url):
+            said = {name: rule[name] for name in ("location", RESERVED, "tdm-policy") if name in rule}
+            return [f"tdmrep.json {json.dumps(said)}"]
+    return []
+
+
+def ai_txt_lines(body: bytes, url: str, agent: str = OUR_AGENT) -> list[str]:
+    """Return the line of a site's /ai.txt that decides about the URL, [] where none does.
+
+    Groups and rules are those of robots.txt; "*.jpg" stands for a type of file, so for the end of the path.
+    """
+    rule = _ai_txt(body, agent).rule(url.partition("#")[0].partition("?")[0])
+    return [f"ai.txt {rule}"] if rule else []
+
+
+def _hear(raw: str, agent: str) -> tuple[int | None, tuple[str, ...]]:
+    """Return where a reservation was said (None: the line is no reservation), and what the line means."""
+    found = _NAMED.fullmatch(_plain(raw))
+    origin, name, value = (part.strip() if part else "" for part in found.groups()) if found else ("", "", raw)
+    if origin == "tdmrep.json":
+        return _FILE, _file_reservation(raw)
+    if name == RESERVED:
+        return _META if origin == "meta" else _HEADER, _reservation(value)
+    if name in (USAGE, SIGNAL):
+        refused = _no_training(value) if name == USAGE else _members(value).get("ai-train") == "no"
+        return None, (name,) if refused else ()
+    if origin == "ai.txt":
+        return None, (AI_TXT,) if (name or value).startswith("d") else ()
+    if origin == "robots.txt":
+        return None, ()
+    if name in ("x-robots-tag", "robots"):
+        return None, tuple(_of_line(value, agent))
+    return None, tuple(_of_line(f"{name}:{value}" if name else value, agent))
+
+
+def _plain(raw: str) -> str:
+    """Return the line in small letters; full-width ones and the ideographic comma count as what they look like."""
+    line = raw.lower()
+    return line if line.isascii() else unicodedata.normalize("NFKC", line).lower().replace("、", ",")
+
+
+def _of_line(line: str, agent: str) -> Iterable[str]:
     meant = True
-    found: list[str] = []
     for token in line.split(","):
         prefixed = _PREFIX.fullmatch(token)
         is_agent = prefixed is not None and prefixed[1] not in _VALUED
         if prefixed and is_agent:
-            meant = prefixed[1] in ("*", OUR_AGENT)
+            meant = prefixed[1] in ("*", agent)
         name = (prefixed[2] if prefixed and is_agent else token).partition(":")[0].strip()
         if meant and name:
-            found += ["noindex", "nofollow"] if name == "none" else [name]
-    return found
+            yield from ["noindex", "nofollow"] if name == "none" else [name]
 
 
-def refusal(said: Collection[str], refuse: Collection[Refused] = DEFAULT_REFUSALS) -> Refused | None:
-    """Return the reason to leave the record out, among those that the recipe refuses, or None."""
-    for directive, reason in _REFUSALS.items():
-        if directive in said and reason in refuse:
-            return reason
-    return None
+def _reservation(value: str) -> tuple[str, ...]:
+    values = set(_WORD.findall(value))
+    return (RESERVED,) if "1" in values else ("tdm-reservation=0",) if values == {"0"} else ()
+
+
+def _file_reservation(raw: str) -> tuple[str, ...]:
+    rule = _json(raw.partition(" ")[2])
+    value = rule.get(RESERVED) if isinstance(rule, Mapping) else None
+    return () if isinstance(value, bool | float) else _reservation(str(value))
+
+
+def _no_training(value: str) -> bool:
+    """Say whether a Content-Usage value disallows training: its narrowest category that says y or n decides."""
+    said = _members(value)
+    return next((said[name] == "n" for name in _TRAINING if said.get(name) in ("y", "n")), False)
+
+
+def _members(value: str) -> dict[str, str]:
+    """Return the members of a dictionary (RFC 9651, section 3.2), behind the path that robots.txt may put before it.
+
+    Of a key said twice the last counts. Parameters are left out and strings are no tokens; what the grammar would
+    refuse as a whole is read member by member, since a no that is spelt badly is a no.
+    """
+    if value.startswith("/"):
+        value = value.replace("\t", " ").partition(" ")[2]
+    members = _QUOTED.sub('""', value).split(",")
+    pairs = (member.partition(";")[0].partition("=") for member in members)
+    return {name.strip(): token.strip() for name, _, token in pairs}
+
+
+def _json(text: str | bytes) -> Any:
+    """Return what a JSON text holds, None where it is none."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+@lru_cache(_CACHED_FILES)
+def _tdmrep_rules(body: bytes) -> tuple[Mapping[str, Any], ...]:
+    held = _json(body.removeprefix(b"\xef\xbb\xbf"))
+    rules = held if isinstance(held, list) else [held]  # the brackets are mandatory, and forgotten
+    return tuple(rule for rule in rules if isinstance(rule, dict))
+
+
+def _is_at(location: str, url: str) -> bool:
+    """Say whether a location of tdmrep.json takes in the URL; where it names a host, that must be the URL's."""
+    _, named, rest = location.partition("://")
+    if named:
+        host, _, location = rest.partition("/")
+        if host.lower() != url.partition("://")[2].partition("/")[0]:
+            return False
+    path = location if location.startswith(("/", "*")) else f"/{location}"
+    return pattern_matches(path.encode("utf-8", "replace").decode("latin-1"), url)
+
+
+@lru_cache(_CACHED_FILES)
+def _ai_txt(body: bytes, agent: str) -> Robots:
+    return Robots(map(_to_the_end, group_for(read_lines(body), agent)))
+
+
+def _to_the_end(line: Line) -> Line:
+    return line._replace(value=f"{line.value}$") if _FILE_TYPE.fullmatch(line.value) else line

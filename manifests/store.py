@@ -262,10 +262,27 @@ class Chosen:
     def delete(self, name: str) -> None:
         raise StoreError(f"{self.uri}: a pattern is for reading; cannot delete {name!r}")
 
+    def chooses(self, name: str) -> bool:
+        """Return whether the pattern chooses the object, be it there or not."""
+        return _matches(name.split("/"), self.pattern)
+
     def list(self, prefix: str = "") -> Iterator[tuple[str, int]]:
         for name, size in self.store.list(prefix):
-            if _matches(name.split("/"), self.pattern):
+            if self.chooses(name):
                 yield name, size
 
     def sweep(self, older_than_s: float = 0.0) -> int:
         return 0
+
+
+class Listed(Chosen):
+    """A store whose listing holds exactly the names given, for reading: the files of a snapshot."""
+
+    def chooses(self, name: str) -> bool:
+        return name in self.pattern
+
+    def list(self, prefix: str = "") -> Iterator[tuple[str, int]]:
+        for name in self.pattern:
+            size = self.size(name)
+            if name.startswith(prefix) and size is not None:
+                yield name, size

@@ -18,7 +18,17 @@ from manifests.store import Store, check_name
 from manifests.tar_shards import read_members
 
 _LISTED = 20  # problems or ids that a printed report shows
-_ASIDE = ("dropped", "quarantine", "refused", "index")  # kinds that hold no kept record
+_ASIDE = (
+    "dropped",
+    "quarantine",
+    "refused",
+    "index",
+    "diagnostics",
+    "cdxj",
+    "requests",
+    "frontier",
+    "hosts",
+)  # kinds that hold no kept record
 
 
 @dataclass

@@ -5,9 +5,9 @@ import os
 import sys
 from collections.abc import Sequence
 
-from pipelines.verbs import inspect, report, run, schema, text, tokenizer, verify
+from pipelines.verbs import crawl, inspect, report, run, schema, text, tokenizer, verify
 
-VERBS = (run, text, tokenizer, verify, inspect, report, schema)
+VERBS = (run, crawl, text, tokenizer, verify, inspect, report, schema)
 
 _EPILOG = """\
 exit status: 0 done, 1 the data failed a check, 2 wrong usage

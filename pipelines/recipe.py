@@ -23,7 +23,7 @@ from pydantic import (
 )
 
 from manifests.limits import CrawlLimits, Limits
-from pipelines.crawl.block import Crawl
+from pipelines.crawl.block import REFUSALS, Crawl, Refusal
 from pipelines.recipe_block import Block, wrong
 from pipelines.recipe_errors import RecipeError, Source, explain, nearest, read_yaml
 from tokenizer.settings import MAX_RUN, TrainSettings
@@ -77,7 +77,7 @@ class Bounds(Block):
 class Policy(Block):
     """Which signals of a page's owner keep the page out."""
 
-    refuse: tuple[Literal["noai", "noindex", "tdm_reservation"], ...] = ("noai", "noindex")
+    refuse: tuple[Refusal, ...] = REFUSALS
 
 
 class Near(Block):
@@ -282,6 +282,15 @@ def default_recipe(uris: Sequence[str], overrides: Mapping[str, Any] | None = No
     return _validated(source)
 
 
+def crawl_recipe(seeds: Sequence[str], contact: str, overrides: Mapping[str, Any] | None = None) -> Recipe:
+    """Return the recipe of a bare `corpusmill crawl SEED...`."""
+    block = {"seeds": list(seeds), "contact": contact}
+    source = Source("command line", {"corpusmill": FORMAT, "crawl": block})
+    for name, value in (overrides or {}).items():
+        source.put(tuple(name.split(".")), value)
+    return _validated(source)
+
+
 def recipe_schema() -> dict[str, Any]:
     """Return the JSON schema of a recipe, for editors: with the names of all rule sets and rules."""
     schema = Recipe.model_json_schema()
@@ -333,6 +342,7 @@ __all__ = [
     "RecipeError",
     "Text",
     "Tokenizer",
+    "crawl_recipe",
     "default_recipe",
     "load_recipe",
     "recipe_schema",

@@ -1,34 +1,57 @@
 """A recipe from start to end: its jobs in order, what they say, and the report."""
 
 import json
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
 from manifests.manifest import Manifest
 from pipelines.funnel import show_funnel
 from pipelines.launcher import Launcher
 from pipelines.recipe import Recipe
 
+if TYPE_CHECKING:
+    from pipelines.crawl.job import CrawlJob
 
-def run_recipe(recipe: Recipe, launcher: Launcher, *, plan_only: bool = False, report: bool = False) -> int:
+
+def run_recipe(
+    recipe: Recipe, launcher: Launcher, *, plan_only: bool = False, report: bool = False, only_crawl: bool = False
+) -> int:
     """Run the recipe's blocks and print where all of it lies; return the exit status."""
-    from pipelines.text.job import TextJob
-
-    text = TextJob(recipe, launcher)
     if plan_only:
-        print(json.dumps(describe_plan(recipe, text), indent=2, ensure_ascii=False))
+        print(json.dumps(describe_plan(recipe, launcher, only_crawl=only_crawl), indent=2, ensure_ascii=False))
         return 0
-    version, manifest, stood = text.run()
-    say(launcher, "text", version, manifest, stood)
-    manifests = {"text": manifest}
-    if recipe.tokenizer is not None:
-        from pipelines.tokenizer_job import TokenizerJob
-
-        version, trained, stood = TokenizerJob(recipe.tokenizer, launcher).run(manifest)
-        say(launcher, "tokenizer", version, trained, stood)
-        manifests["tokenizer"] = trained
+    manifests: dict[str, Manifest] = {}
+    for job, run in _blocks(recipe, launcher, manifests, only_crawl=only_crawl):
+        version, manifests[job], stood = run()
+        say(launcher, job, version, manifests[job], stood)
     if report:
         print(f"report: {launcher.store_uri}/{write_report(launcher, manifests)}")
     return 0
+
+
+def _blocks(
+    recipe: Recipe, launcher: Launcher, done: dict[str, Manifest], *, only_crawl: bool
+) -> Iterator[tuple[str, Callable[[], tuple[int, Manifest, bool]]]]:
+    """Yield the recipe's jobs in order; `done` holds the manifests of those before."""
+    if recipe.crawl is not None:
+        yield "crawl", _crawl_job(recipe, launcher).run
+    if only_crawl:
+        return
+    from pipelines.text.job import TextJob
+
+    yield "text", TextJob(recipe, launcher, done.get("crawl")).run
+    if recipe.tokenizer is not None:
+        from pipelines.tokenizer_job import TokenizerJob
+
+        job = TokenizerJob(recipe.tokenizer, launcher)
+        yield "tokenizer", lambda: job.run(done["text"])
+
+
+def _crawl_job(recipe: Recipe, launcher: Launcher) -> "CrawlJob":
+    from pipelines.crawl.job import CrawlJob
+
+    assert recipe.crawl is not None
+    return CrawlJob(recipe.crawl, recipe.crawl_limits(), recipe.limits(), launcher)
 
 
 def say(launcher: Launcher, job: str, version: int, manifest: Manifest, stood: bool) -> None:
@@ -40,23 +63,27 @@ def say(launcher: Launcher, job: str, version: int, manifest: Manifest, stood: b
         print(show_funnel(manifest))
 
 
-def describe_plan(recipe: Recipe, text: Any) -> dict[str, Any]:
+def describe_plan(recipe: Recipe, launcher: Launcher, *, only_crawl: bool = False) -> dict[str, Any]:
     """Return the resolved job as JSON: settings, units and what is done of them."""
-    planned = text.plan()
-    store = text.launcher.store
-    done = sum(store.size(each.task.marker) is not None for each in planned)
-    return {
-        "out": text.launcher.store_uri,
+    plan: dict[str, Any] = {
+        "out": launcher.store_uri,
         "recipe": recipe.model_dump(mode="json", by_alias=True),
-        "settings": text.described(),
-        "units": {
-            "count": len(planned),
-            "staged_already": done,
-            "names": [each.unit.name for each in planned],
-        },
-        "beam_options": list(text.launcher.beam_options),
-        "workers": text.launcher.workers,
+        "beam_options": list(launcher.beam_options),
+        "workers": launcher.workers,
     }
+    crawled = None
+    if recipe.crawl is not None:
+        job = _crawl_job(recipe, launcher)
+        plan["crawl"], crawled = job.plan(), job.newest()
+    if only_crawl:
+        return plan
+    from pipelines.text.job import TextJob
+
+    text = TextJob(recipe, launcher, crawled)
+    planned = text.plan()
+    done = sum(launcher.store.size(each.task.marker) is not None for each in planned)
+    units = {"count": len(planned), "staged_already": done, "names": [each.unit.name for each in planned]}
+    return plan | {"settings": text.described(), "units": units}
 
 
 def write_report(launcher: Launcher, manifests: dict[str, Manifest], *, again: bool = False) -> str:

@@ -8,7 +8,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from manifests.manifest import Manifest
-from manifests.store import Store, arrow_file
+from manifests.reader import open_shard, shard_of
+from manifests.store import Store
 
 _SHOWN = 400  # characters of a text
 _VERDICT = {"documents": "kept", "quarantine": "quarantined", "refused": "refused"}
@@ -18,9 +19,9 @@ def find_records(store: Store, manifest: Manifest, record_id: str | None, uri: s
     """Yield every row of the snapshot with this id (hex) or URI, from the shards that can hold it."""
     units = {format(int(unit["unit_key"]), "d"): unit["unit"] for unit in manifest["units"] if "unit_key" in unit}
     for shard in manifest["shards"]:
-        if record_id is not None and not _may_hold(shard, record_id):
+        if not shard["name"].endswith(".parquet") or (record_id is not None and not _may_hold(shard, record_id)):
             continue
-        with arrow_file(store, shard["name"]) as file:
+        with open_shard(store, shard_of(shard)) as file:
             yield from _rows(pq.ParquetFile(file), shard, record_id, uri, units)
 
 

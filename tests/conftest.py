@@ -1,11 +1,14 @@
 """Fixtures of real input. Where it can't be had, tests fail and say what to do; none is skipped."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import corpora
 import pytest
 from hypothesis import settings
+
+from pipelines.demo_site.process import running_site
+from pipelines.demo_site.site import Site, demo_site
 
 # the first example may compile a kernel
 settings.register_profile("corpusmill", deadline=None)
@@ -54,3 +57,16 @@ def full_demo_warcs() -> list[Path]:
 def full_demo_input_dir(full_demo_warcs: list[Path]) -> Path:
     """Give the folder of the demo's input."""
     return full_demo_warcs[0].parent
+
+
+@pytest.fixture(scope="session")
+def site() -> Site:
+    """Give the demo's small site as it describes itself: hosts, seeds, fates."""
+    return demo_site(full=False)
+
+
+@pytest.fixture(scope="session")
+def site_port() -> Iterator[int]:
+    """Serve the demo's small site in a process of its own, give its port of loopback."""
+    with running_site(full=False) as port:
+        yield port

@@ -139,7 +139,7 @@ def test_owners_are_heard(payload, fields, reason):
 
 def test_noindex_is_refused_only_where_the_recipe_says_so():
     batch = raw((PAGE, {"policy": "noindex"}))
-    assert read(batch).documents.num_rows == 1
+    assert read(batch, refuse=[Refused.NOAI]).documents.num_rows == 1
     assert read(batch, refuse=[Refused.NOINDEX]).refused[0].reason is Refused.NOINDEX
 
 

@@ -353,6 +353,18 @@ def test_an_output_in_an_input_is_refused(small, below):
     assert "lies in the input" in said("text", small, "--out", small / below, "--quiet", status=2)
 
 
+@pytest.mark.parametrize("pattern", ["**", "*/*/*", "**/*.parquet", "o*"])
+def test_an_output_that_a_pattern_would_choose_is_refused(small, pattern):
+    assert "lies in the input" in said("text", small / pattern, "--out", small / "out", "--quiet", status=2)
+
+
+@pytest.mark.parametrize("pattern", ["*.html", "**/*.html", "in/**"])
+def test_an_output_beside_what_a_pattern_chooses_is_not(small, pattern):
+    (small / "in").mkdir()
+    (small / "in" / "page.html").write_bytes((small / sorted(p.name for p in small.iterdir() if p.is_file())[0]).read_bytes())
+    jobs.run("text", small / pattern, "--out", small / "out", "--plan")
+
+
 def test_an_output_that_lost_files_says_what_to_delete_and_is_whole_again(small, tmp_path):
     out = tmp_path / "out"
     command = ("text", small, "--out", out, "--quiet")

@@ -9,6 +9,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from filters.policy import DEFAULT_REFUSALS
 from manifests.limits import Limits
 from manifests.reasons import Refused
 from pipelines.recipe import (
@@ -335,7 +336,9 @@ def test_a_tokenizer_block_has_every_setting_of_the_trainer_that_changes_the_mod
 
 
 def test_every_refusal_that_exists_can_be_asked_for():
-    assert Policy(refuse=tuple(str(each) for each in Refused))
+    choices = set(Refused) - {Refused.ROBOTS}  # robots.txt is obeyed while crawling, and by no choice
+    assert set(Policy().refuse) == choices == DEFAULT_REFUSALS
+    assert Policy(refuse=tuple(str(each) for each in choices))
 
 
 def test_the_sets_named_by_default_exist():

@@ -62,6 +62,9 @@ class Crawl(Block):
         float, Field(gt=0, description="a longer Crawl-delay: the host is not crawled; no other delay is longer")
     ] = 30.0
     connections: Annotated[int, Field(ge=1, le=4096, description="hosts at once, in one worker")] = 64
+    ranges: Annotated[
+        int | None, Field(ge=1, le=4096, description="workers that share the hosts; by default as many as --workers")
+    ] = None
     connections_per_domain: Annotated[int, Field(ge=1)] = 2
     connections_per_address: Annotated[int, Field(ge=1)] = 2
     strip_parameters: Annotated[

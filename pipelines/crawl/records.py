@@ -76,5 +76,6 @@ HOST = pa.schema(
         ("next_s", pa.float64()),  # not before
         ("failures", pa.int16()),  # in a row
         ("pages", pa.int64()),  # kept so far
+        ("bytes", pa.int64()),  # as sent, of these
     ]
 )

@@ -6,7 +6,7 @@ write_key <- everything decided, shard count. Workers, runner, memory and paths 
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.metadata import version as version_of
@@ -19,12 +19,13 @@ from manifests.keys import digest_of
 from manifests.limits import Limits
 from manifests.manifest import Manifest, commit, newest_version
 from manifests.runs import RUN_VERSION
-from manifests.store import open_input
+from manifests.store import Listed, Store, open_input
 from pipelines.launcher import Launcher
-from pipelines.recipe import Recipe
+from pipelines.recipe import CRAWLED, Recipe
 from pipelines.sources import SOURCES_VERSION, Unit, plan_units
 from pipelines.tasks import Phase, Task
 from pipelines.text import decide, judges
+from pipelines.text.nesting import refuse_nested
 from pipelines.text.snapshot import snapshot_body
 from pipelines.text.staged import Staged
 
@@ -73,6 +74,7 @@ class TextJob:
 
     recipe: Recipe
     launcher: Launcher
+    crawled: Manifest | None = None  # the snapshot of the recipe's crawl block, which is an input then
 
     def __post_init__(self) -> None:
         text = self.recipe.text
@@ -86,6 +88,8 @@ class TextJob:
         )
         self.rules = judges.chosen(text.rules, text.threshold_bounds(), text.languages, text.min_language_score)
         self.inputs = {each.name: each.uri for each in self.recipe.inputs}
+        if self.crawled is not None:
+            self.inputs[CRAWLED] = self.launcher.store.uri
 
     def plan(self) -> list[Planned]:
         """Return the units of all inputs in a fixed order."""
@@ -94,20 +98,28 @@ class TextJob:
             "versions": versions(),
         }
         planned = []
-        for each in self.recipe.inputs:
-            store = open_input(each.uri)
-            _refuse_nested(each.name, store.uri, self.launcher.store.uri)
-            units = plan_units(store, each.name, each.kind, unit_bytes=self.limits.unit_bytes)
+        for name, store, kind in self._sources():
+            units = plan_units(store, name, kind, unit_bytes=self.limits.unit_bytes)
             if not units:
-                raise FileNotFoundError(f"input {each.name}: {each.uri} is not there, or holds nothing to read")
+                raise FileNotFoundError(f"input {name}: {self.inputs[name]} is not there, or holds nothing to read")
             for unit in units:
                 identity = unit.identity()
-                generation = digest_of([store.generation(name) for name in unit.files()])[:16]
+                generation = digest_of([store.generation(file) for file in unit.files()])[:16]
                 stage_key = digest_of({**settings, "unit": identity, "generation": generation})
                 planned.append(
                     Planned(unit, int(digest_of(identity)[:16], 16), generation, f"{JOB}/staged/{stage_key[:32]}")
                 )
         return planned
+
+    def _sources(self) -> Iterator[tuple[str, Store, str]]:
+        """Yield (name, store, kind) of each input; of a crawl exactly the files that its snapshot lists."""
+        for each in self.recipe.inputs:
+            store = open_input(each.uri)
+            refuse_nested(each.name, store, self.launcher.store.uri)
+            yield each.name, store, each.kind
+        if self.crawled is not None:
+            names = [shard["name"] for shard in self.crawled["shards"] if shard["kind"] == "warc"]
+            yield CRAWLED, Listed(self.launcher.store, tuple(names)), "warc"
 
     def described(self) -> dict[str, Any]:
         """Return the settings that decide the bytes of the snapshot, for the manifest."""
@@ -161,14 +173,6 @@ class TextJob:
             store = stores[each.unit.source]
             if digest_of([store.generation(name) for name in each.unit.files()])[:16] != each.generation:
                 raise RuntimeError(f"{each.unit.name}: the input changed while it was read; run the same command again")
-
-
-def _refuse_nested(name: str, source: str, out: str) -> None:
-    """Refuse an output below an input: the second run would read what the first has written."""
-    if f"{out.rstrip('/')}/".startswith(f"{source.rstrip('/')}/"):
-        error = ValueError(f"input {name}: the output {out} lies in the input {source} and would be read; move either")
-        error.is_usage = True  # type: ignore[attr-defined]
-        raise error
 
 
 def _without_running_limits(settings: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,154 @@
+"""Fetch: one worker owns a range of domains for a round and writes what it gets in parts."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+import pyarrow as pa
+
+from filters.guard import GuardedPool
+from filters.scope import Scope
+from manifests.keys import KEY_SPACE, key_range
+from manifests.limits import CrawlLimits, Limits
+from manifests.runs import Run, gather, load_runs, read_run
+from manifests.store import Store
+from pipelines.crawl.answers import Admit
+from pipelines.crawl.block import Crawl
+from pipelines.crawl.claims import RENEW_S, Claim
+from pipelines.crawl.discover import Discover
+from pipelines.crawl.frontier import KnownIds, Quota, merge_hosts, remaining, select
+from pipelines.crawl.judge import Judge
+from pipelines.crawl.part import PartWriter, finished_parts
+from pipelines.crawl.records import FRONTIER, HOST, OUTCOME
+from pipelines.crawl.schedule import Pace, Schedule
+from pipelines.crawl.worker import Clock, Terms, crawl, files_wanted, steady_clock
+from pipelines.fetch.client import Fetcher
+
+HOST_ORDER = ("key", "authority")
+
+
+class FetchRange:
+    """Worker of the fetch phase.
+
+    config: {block, limits, source_limits, hosts and seeds: lists of runs, frontier, quota, file_info}.
+    """
+
+    def __init__(self, store: Store, config: Mapping[str, Any]) -> None:
+        self.store, self.file_info = store, config["file_info"]
+        self.block = Crawl.model_validate_json(config["block"])
+        self.limits = CrawlLimits(**config["limits"])
+        self.quota = config["quota"]
+        self.hosts, self.frontier = load_runs(store, config["hosts"]), load_runs(store, config["frontier"])
+        self.scope = seeds_scope(store, load_runs(store, config["seeds"]), self.block)
+        guarded = {"agent": self.block.agent, "limits": config["source_limits"], "crawl_limits": config["limits"]}
+        self.pool = GuardedPool("filters.links:factory", guarded, Limits(**config["source_limits"]))
+
+    def close(self) -> None:
+        self.pool.close()
+
+    def run(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        """arguments: {range, ranges, taken: list of runs, pages, bytes, prefix: where the range's objects go}."""
+        claim = Claim(self.store, f"{arguments['prefix']}")
+        while wait_s := claim.wait_s():
+            time.sleep(min(wait_s, 1.0))
+        try:
+            return self._run(arguments, claim)
+        finally:
+            claim.release()
+
+    def _run(self, arguments: dict[str, Any], claim: Claim) -> dict[str, Any]:
+        clock = steady_clock()
+        low, high = key_range(arguments["range"], arguments["ranges"])
+        parts = list(finished_parts(self.store, arguments["prefix"]))
+        known = KnownIds(batch["url_id"] for run in self.frontier for batch in read_run(self.store, run, low, high))
+        taken = self._taken(arguments, low, high)
+        rows = remaining(taken, self._of(parts, "outcomes"), self._of(parts, "discovered", low, high), known)
+        hosts = self._known_hosts(parts, low, high)
+        schedule = Schedule(
+            rows,
+            hosts,
+            Pace.of(self.block, self.limits),
+            self.block.agent,
+            clock(),
+            files=files_wanted(self.block),
+            resumed=claim.is_resumed,
+        )
+        judge, discover = Judge(self.block), Discover(self.pool, self.block, self.limits, self.scope)
+        writer = PartWriter(self.store, arguments["prefix"], len(parts), judge, discover, self.file_info)
+        bytes_left = arguments["bytes"] - sum(part["kept_bytes"] for part in parts)
+        if rows.num_rows and bytes_left > 0:
+            asyncio.run(self._crawl(schedule, writer, clock, claim, known, bytes_left))
+        return summarise([*parts, *writer.written], taken.num_rows)
+
+    def _taken(self, arguments: Mapping[str, Any], low: int, high: int) -> pa.Table:
+        """Return what this range may fetch in this round, by its share of the pages."""
+        ready = gather(self.store, load_runs(self.store, arguments["taken"]), FRONTIER, low, high, ("key", "url_id"))
+        return select(ready, Quota(**{**self.quota, "pages": arguments["pages"]}))
+
+    def _of(self, parts: list[dict[str, Any]], kind: str, low: int = 0, high: int = KEY_SPACE) -> pa.Table:
+        """Return all rows of a kind that the committed parts hold."""
+        schema = OUTCOME if kind == "outcomes" else FRONTIER
+        return gather(self.store, _runs(parts, kind), schema, low, high, ())
+
+    def _known_hosts(self, parts: list[dict[str, Any]], low: int, high: int) -> pa.Table:
+        before = gather(self.store, self.hosts, HOST, low, high, HOST_ORDER)
+        return merge_hosts(before, gather(self.store, _runs(parts, "hosts"), HOST, low, high, HOST_ORDER))
+
+    async def _crawl(
+        self, schedule: Schedule, writer: PartWriter, clock: Clock, claim: Claim, known: KnownIds, max_bytes: int
+    ) -> None:
+        fetcher = Fetcher(
+            self.block.user_agent,
+            self.limits,
+            loopback_port=self.block.test_only_loopback,
+            connections_per_address=self.block.connections_per_address,
+        )
+        renewing = asyncio.create_task(_renew(claim))
+        crawling = asyncio.create_task(
+            crawl(schedule, fetcher, writer, clock, Terms(self.block, self.limits, self._admit(), known, max_bytes))
+        )
+        try:
+            done, _ = await asyncio.wait({renewing, crawling}, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in (renewing, crawling):
+                task.cancel()
+            await asyncio.gather(renewing, crawling, return_exceptions=True)
+            await fetcher.close()
+
+    def _admit(self) -> Admit:
+        discover = Discover(self.pool, self.block, self.limits, self.scope)
+        return discover.objection
+
+
+async def _renew(claim: Claim) -> None:
+    while True:
+        await asyncio.sleep(RENEW_S)
+        await asyncio.to_thread(claim.renew)
+
+
+def _runs(parts: list[dict[str, Any]], kind: str) -> list[Run]:
+    return [Run(**run) for part in parts for run in part[kind]]
+
+
+def seeds_scope(store: Store, seeds: list[Run], block: Crawl) -> Scope:
+    """Return how far the crawl goes from its seeds."""
+    urls = (
+        [] if block.scope == "any" else [u for run in seeds for b in read_run(store, run) for u in b["url"].to_pylist()]
+    )
+    return Scope.of(block.scope, urls, block.exclude, block.max_depth)
+
+
+def summarise(parts: list[dict[str, Any]], taken: int) -> dict[str, Any]:
+    """Return the range's done-marker."""
+    skipped = sum((Counter(part["links_skipped"]) for part in parts), Counter[str]())
+    return {
+        **{kind: [ref for part in parts for ref in part[kind]] for kind in ("warc", "diagnostics")},
+        **{kind: [run for part in parts for run in part[kind]] for kind in ("outcomes", "discovered", "hosts")},
+        "taken": taken,
+        "links_skipped": dict(sorted(skipped.items())),
+        "counts": {"kept": sum(ref["records"] for part in parts for ref in part["warc"])},
+    }

@@ -1,0 +1,123 @@
+"""What a worker hands to its sink: a record for each URL that came to an end, and for each file that speaks for a site.
+
+A `Batch` is what one checkpoint commits. The worker keeps the fetched bodies only until the sink has written them.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, Protocol
+
+import pyarrow as pa
+
+from manifests.reasons import FetchFailed, LinkSkipped, Refused
+from pipelines.crawl.records import FRONTIER
+from pipelines.fetch.exchange import Exchange, FetchError
+
+State = Literal["kept", "redirected", "unchanged", "refused", "failed", "retry"]
+Kind = Literal["robots", "tdmrep", "ai_txt"]
+
+
+class Target(NamedTuple):
+    """A row of the frontier that is to be fetched, and the redirects of this round that led to it."""
+
+    key: int
+    url_id: bytes
+    url: str
+    authority: str
+    kind: str
+    origin: str
+    referrer: str | None
+    caption: str | None
+    depth: int
+    redirects: int
+    visits: int
+    attempts: int
+    etag: str | None
+    last_modified: str | None
+    digest: bytes | None
+    chain: tuple[str, ...] = ()  # URLs; the first is the frontier's
+
+
+TARGET_COLUMNS = Target._fields[:-1]
+
+
+class Decision(NamedTuple):
+    """What becomes of a URL without a request."""
+
+    state: State
+    reason: FetchFailed | Refused
+    detail: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What came of one URL. `state` and `reason` are OUTCOME's; "kept" stands only if the sink's own judgement agrees.
+
+    There is no exchange where robots.txt, a Crawl-delay or a resting host decided: then nothing was requested.
+    """
+
+    target: Target
+    state: State
+    reason: str | None  # Refused or FetchFailed
+    detail: str | None  # the deciding line of robots.txt, or what failed; at most 512 characters
+    started_s: float  # seconds since 1970; without a request, when it was decided
+    ended_s: float
+    exchange: Exchange | None = None
+    error: FetchError | None = None
+    robots_digest: bytes | None = None  # sha256 of the robots.txt that decided, None where there was none
+    policy: tuple[str, ...] = ()  # the owner's signals for this URL, raw: header, robots.txt, tdmrep.json, ai.txt
+    redirect: Target | None = None  # where a redirect leads, if that may be fetched: a discovered row
+    skipped: LinkSkipped | None = None  # why it may not
+
+    @property
+    def memory_bytes(self) -> int:
+        """Return about how much it holds: the body as sent, and decoded where that is another object."""
+        found = self.exchange
+        if found is None:
+            return 0
+        return len(found.body) + (0 if found.payload is found.body else len(found.payload))
+
+
+@dataclass(frozen=True, slots=True)
+class SiteFile:
+    """An answer to robots.txt, tdmrep.json or ai.txt: written to the WARC, no row of the frontier."""
+
+    key: int
+    authority: str
+    kind: Kind
+    exchange: Exchange | None
+    error: FetchError | None = None
+    chain: tuple[str, ...] = ()  # of robots.txt: the URLs that were asked one after another
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one checkpoint commits. `hosts` (HOST, sorted) are those whose row changed since the last batch."""
+
+    fetched: list[Fetched]
+    files: list[SiteFile]
+    hosts: pa.Table
+    body_bytes: int
+
+    @property
+    def redirects(self) -> pa.Table:
+        """Return the discovered targets of redirects, FRONTIER rows sorted by (key, url_id); repeats are left in."""
+        return pending_rows([each.redirect for each in self.fetched if each.redirect is not None])
+
+
+class Sink(Protocol):
+    """Where batches go, one at a time; while it waits (a thread parses and writes), the worker goes on fetching."""
+
+    async def write(self, batch: Batch) -> None:
+        """Commit the batch. What is not committed is fetched again by whoever goes on."""
+
+
+def pending_rows(targets: list[Target]) -> pa.Table:
+    """Return FRONTIER rows, pending and never fetched, sorted by (key, url_id)."""
+    ordered = sorted(targets, key=lambda target: (target.key, target.url_id))
+    named: dict[str, list[object]] = {
+        name: [getattr(target, name) for target in ordered] for name in TARGET_COLUMNS[:10]
+    }
+    named["state"] = ["pending"] * len(ordered)
+    named["visits"] = named["attempts"] = [0] * len(ordered)
+    empty: list[object] = [None] * len(ordered)
+    return pa.table([pa.array(named.get(field.name, empty), field.type) for field in FRONTIER], schema=FRONTIER)

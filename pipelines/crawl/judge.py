@@ -1,0 +1,77 @@
+"""What becomes of a fetched URL once its page has been read: the owner's signals in the page may still say no."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from filters import policy
+from manifests.reasons import FetchFailed, Refused
+from pipelines.crawl.block import Crawl
+from pipelines.crawl.fetched import Fetched
+
+# What a crawl keeps, by the kind that was asked for.
+PAGE_TYPES = (
+    "text/",
+    "application/xhtml+xml",
+    "application/xml",
+    "application/pdf",
+    "application/epub+zip",
+    "application/rtf",
+    "application/json",
+    "application/ld+json",
+    "application/rss+xml",
+    "application/atom+xml",
+)
+MEDIA_PREFIXES = {"image": ("image/",), "audio": ("audio/", "application/ogg"), "video": ("video/", "application/mp4")}
+UNDECLARED = (None, "application/octet-stream", "binary/octet-stream")  # then the payload is what it was asked for
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The end of one URL in this round."""
+
+    fetched: Fetched
+    state: str
+    reason: str | None
+    detail: str | None
+    policy: tuple[str, ...]  # every signal that spoke, raw
+    verdict: dict[str, Any]
+
+    @property
+    def is_capture(self) -> bool:
+        """Say whether there is something for the WARC files."""
+        return self.fetched.exchange is not None
+
+
+class Judge:
+    """Applies the recipe's `refuse` list to everything that an owner said about a URL."""
+
+    def __init__(self, block: Crawl) -> None:
+        self.agent = block.agent
+        self.refuse = frozenset(Refused(name) for name in block.refuse)
+
+    def __call__(self, fetched: Fetched, in_page: tuple[str, ...] = ()) -> Judged:
+        """Return the verdict; `in_page` are the lines of the page's own meta elements."""
+        lines = (*fetched.policy, *in_page)
+        said = policy.judge(lines, self.agent) if lines else None
+        verdict = said.as_json() if said else {}
+        state, reason, detail = fetched.state, fetched.reason, fetched.detail
+        if state == "kept" and said and (no := policy.refusal(said.said, self.refuse, fetched.target.kind)):
+            state, reason = "refused", str(no)
+        elif state == "kept" and not is_wanted(fetched):
+            media_type = fetched.exchange.content_type[0] if fetched.exchange else None
+            state, reason, detail = (
+                "failed",
+                str(FetchFailed.MEDIA_TYPE),
+                f"{media_type}, asked for {fetched.target.kind}",
+            )
+        return Judged(fetched, state, reason, detail, lines, verdict)
+
+
+def is_wanted(fetched: Fetched) -> bool:
+    """Return whether the response's declared type is one that its kind may have."""
+    kind = fetched.target.kind
+    media_type = fetched.exchange.content_type[0] if fetched.exchange else None
+    if media_type in UNDECLARED or kind == "sitemap":
+        return True
+    assert media_type is not None
+    return media_type.startswith(PAGE_TYPES if kind == "page" else MEDIA_PREFIXES[kind])

@@ -1,0 +1,168 @@
+"""A part of a range: what one checkpoint commits. Its marker is written last, so a killed worker goes on behind it."""
+
+import asyncio
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from manifests.keys import canonical_json
+from manifests.runs import write_run
+from manifests.store import Store
+from pipelines.crawl.claims import ClaimLostError
+from pipelines.crawl.compose import put_part
+from pipelines.crawl.discover import Discover
+from pipelines.crawl.fetched import Batch, SiteFile, pending_rows
+from pipelines.crawl.judge import Judge, Judged
+from pipelines.crawl.records import HOST, OUTCOME
+from pipelines.crawl.warc import Capture, write_captures
+
+ORDER = ("key", "url_id", "ended_s")
+FAMILIES = ("warc", "diagnostics")  # what is kept; everything else that was answered
+KEPT = ("page", "image", "audio", "video")  # kinds of the first family: a sitemap is read and is no page
+
+
+def part_marker(prefix: str, number: int) -> str:
+    return f"{prefix}/part-{number:05d}.json"
+
+
+def finished_parts(store: Store, prefix: str) -> Iterator[dict[str, Any]]:
+    """Yield the markers of a range's parts, in order."""
+    number = 0
+    while store.size(part_marker(prefix, number)) is not None:
+        yield json.loads(store.read(part_marker(prefix, number)))
+        number += 1
+
+
+class PartWriter:
+    """The sink of a range's worker."""
+
+    def __init__(
+        self, store: Store, prefix: str, number: int, judge: Judge, discover: Discover, file_info: dict[str, str]
+    ) -> None:
+        self.store, self.prefix, self.number = store, prefix, number
+        self.judge, self.discover, self.file_info = judge, discover, file_info
+        self.written: list[dict[str, Any]] = []
+
+    async def write(self, batch: Batch) -> None:
+        """Commit the batch, in a thread."""
+        await asyncio.to_thread(self.store_part, batch)
+
+    def store_part(self, batch: Batch) -> None:
+        """Read the pages, judge them, write the records and the rows, and then the marker.
+
+        Raises ClaimLostError where somebody else has written a part of this number.
+        """
+        read = self.discover(batch.fetched)
+        judged = [self.judge(each, read.policy.get(row, ())) for row, each in enumerate(batch.fetched)]
+        followed = [row for row, each in enumerate(judged) if each.state == "kept"]
+        stem = f"{self.prefix}/{self.number:05d}"
+        marker = {
+            **self._captures(stem, judged, batch.files),
+            "outcomes": self._run(f"{stem}-outcomes", outcomes(judged), ORDER),
+            "discovered": [
+                *self._run(f"{stem}-links", read.found(followed), ORDER[:2]),
+                *self._run(f"{stem}-redirects", redirects(judged), ORDER[:2]),
+            ],
+            "hosts": self._run(f"{stem}-hosts", batch.hosts.cast(HOST), ("key", "authority")),
+            "kept_bytes": sum(len(e.fetched.exchange.body) for e in judged if e.state == "kept" and e.fetched.exchange),
+            "links_skipped": dict(sorted(self._skipped(read.skipped, judged).items())),
+        }
+        if not self.store.put_new(part_marker(self.prefix, self.number), canonical_json(marker)):
+            raise ClaimLostError(f"{part_marker(self.prefix, self.number)}: another worker fetches from these hosts")
+        self.written.append(marker)
+        self.number += 1
+
+    def _run(self, stem: str, table: pa.Table, order: Sequence[str]) -> list[dict[str, Any]]:
+        return [write_run(self.store, stem, table, order).as_json()] if table.num_rows else []
+
+    def _skipped(self, found: Counter[str], judged: Iterable[Judged]) -> Counter[str]:
+        return found + Counter(str(each.fetched.skipped) for each in judged if each.fetched.skipped)
+
+    def _captures(self, stem: str, judged: Sequence[Judged], files: Sequence[SiteFile]) -> dict[str, Any]:
+        """Write the records of a part; return {family: list of at most one PartRef}."""
+        captures: dict[str, list[Capture]] = {family: [] for family in FAMILIES}
+        for each in judged:
+            if capture := capture_of(each):
+                is_kept = each.state == "kept" and each.fetched.target.kind in KEPT
+                captures["warc" if is_kept else "diagnostics"].append(capture)
+        captures["diagnostics"] += [capture for file in files if (capture := capture_of_file(file))]
+        written: dict[str, Any] = {family: [] for family in FAMILIES}
+        for family, some in captures.items():
+            if some:
+                data, lines = write_captures(some, self.file_info)
+                written[family] = [put_part(self.store, f"{stem}-{family}", data, lines, len(some)).as_json()]
+        return written
+
+
+def capture_of(judged: Judged) -> Capture | None:
+    """Return the WARC records of a URL, None where nothing was answered."""
+    fetched = judged.fetched
+    if fetched.exchange is None:
+        return None
+    return Capture(
+        fetched.exchange,
+        "failed" if judged.state == "retry" else judged.state,  # type: ignore[arg-type]
+        judged.reason,
+        judged.verdict,
+        judged.policy,
+        None,
+        fetched.robots_digest,
+        fetched.target.referrer,
+        fetched.target.caption,
+        fetched.exchange.content_type[0],
+    )
+
+
+def capture_of_file(file: SiteFile) -> Capture | None:
+    """Return the WARC records of a robots.txt, tdmrep.json or ai.txt."""
+    if file.exchange is None:
+        return None
+    return Capture(file.exchange, "failed" if file.error else "kept", str(file.error.reason) if file.error else None)
+
+
+def outcomes(judged: Sequence[Judged]) -> pa.Table:
+    """Return the OUTCOME rows of a part."""
+    return pa.Table.from_pylist([_outcome(each) for each in judged], OUTCOME)
+
+
+def _outcome(judged: Judged) -> dict[str, Any]:
+    fetched, found = judged.fetched, judged.fetched.exchange
+    target = fetched.target
+    row = {
+        "key": target.key,
+        "url_id": target.url_id,
+        "url": target.url,
+        "authority": target.authority,
+        "kind": target.kind,
+        "state": judged.state,
+        "reason": judged.reason,
+        "detail": judged.detail,
+        "started_s": fetched.started_s,
+        "ended_s": fetched.ended_s,
+        "robots_digest": fetched.robots_digest,
+        "policy": "\n".join(judged.policy) or None,
+        "verdict": canonical_json(judged.verdict).decode() if judged.verdict else None,
+        "ip": fetched.error.ip if fetched.error else None,
+    }
+    if found is not None:
+        row |= {
+            "status": found.status,
+            "media_type": found.content_type[0],
+            "ip": found.ip,
+            "bytes": len(found.body),
+            "payload_bytes": len(found.payload),
+            "etag": found.header("etag"),
+            "last_modified": found.header("last-modified"),
+            "digest": hashlib.sha256(found.payload).digest(),
+        }
+    return row
+
+
+def redirects(judged: Sequence[Judged]) -> pa.Table:
+    """Return where redirects lead, FRONTIER rows."""
+    found = {each.fetched.redirect.url_id: each.fetched.redirect for each in judged if each.fetched.redirect}
+    return pending_rows(list(found.values()))

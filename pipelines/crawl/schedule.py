@@ -1,0 +1,302 @@
+"""Who is asked next, and when: the queues of one worker. Pure: the clock is an argument, nothing here waits.
+
+A host has one lane, and a lane one request at a time. Between the end of a request and the start of the next lies
+the longest of: delay_s, the site's Crawl-delay, delay_factor times what the last request took (Heritrix); after a
+failure what Retry-After says, else a delay that doubles. A site (scheme, host and port) is asked for its robots.txt
+before anything else, and again when that has gone stale (RFC 9309, sections 2.3 and 2.4).
+"""
+
+import heapq
+from collections import Counter, defaultdict, deque
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from typing import Literal
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from manifests.limits import CrawlLimits
+from manifests.reasons import FetchFailed, Refused
+from pipelines.crawl.block import Crawl
+from pipelines.crawl.fetched import TARGET_COLUMNS, Decision, Kind, Target
+from pipelines.crawl.frontier import in_fetch_order
+from pipelines.crawl.sites import PATHS, Site, Sites
+
+ROWS_AT_ONCE = 32  # of a lane that are Python objects
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How gently a worker asks; the fields are those of the block and the limits."""
+
+    delay_s: float
+    delay_factor: float
+    max_delay_s: float
+    max_retry_after_s: float
+    max_attempts: int
+    max_host_failures: int
+    connections_per_domain: int
+
+    @classmethod
+    def of(cls, block: Crawl, limits: CrawlLimits) -> "Pace":
+        """Return the pace that a recipe asks for."""
+        return cls(
+            block.delay_s,
+            block.delay_factor,
+            block.max_delay_s,
+            limits.max_retry_after_s,
+            limits.max_attempts,
+            limits.max_host_failures,
+            block.connections_per_domain,
+        )
+
+    def after(self, took_s: float, crawl_delay_s: float) -> float:
+        """Return the seconds between the end of a request that took `took_s` and the start of the next."""
+        return max(self.delay_s, crawl_delay_s, min(self.delay_factor * took_s, self.max_delay_s))
+
+    def after_failure(self, gap_s: float, failures: int, retry_after_s: float | None) -> float:
+        """Return the same after the `failures`-th failure in a row (1 or more), where `gap_s` would do otherwise."""
+        if retry_after_s is not None:
+            return max(gap_s, retry_after_s)
+        return max(gap_s, min(gap_s * 2.0**failures, self.max_retry_after_s))
+
+
+@dataclass(slots=True, eq=False)
+class Lane:
+    """A host: at most one request at a time."""
+
+    host: str
+    key: int
+    due_s: float  # no request before
+    queue: deque[Target] = field(default_factory=deque)
+    slices: deque[tuple[int, int]] = field(default_factory=deque)  # rows that follow, of the schedule's table
+    sites: list[Site] = field(default_factory=list)
+    failures: int = 0  # in a row
+    crawl_delay_s: float = 0.0
+    rest: Decision | None = None  # the host is left alone for the rest of the round, and why
+    is_idle: bool = True  # neither waiting for its time nor being asked
+
+
+@dataclass(slots=True, eq=False)
+class Item:
+    """What a lane is asked for next, or, if it is decided, what became of a URL without a request."""
+
+    lane: Lane
+    site: Site
+    kind: Literal["page"] | Kind
+    url: str
+    target: Target | None = None
+    decided: Decision | None = None
+
+
+def host_of(authority: str) -> str:
+    """Return the host of "scheme://host[:port]"."""
+    host = authority.partition("://")[2]
+    return host[: host.rindex("]") + 1] if host.startswith("[") else host.partition(":")[0]
+
+
+class Schedule:
+    """The queues of one worker.
+
+    `rows` are FRONTIER rows to be fetched in this round, in any order; `hosts` (HOST) is what is known of their
+    sites. `files` names what a site is asked for beside robots.txt. `resumed`: another worker was killed on these
+    rows, and its last requests are not known; so nobody is asked before the longest delay there is, from `now`.
+    """
+
+    def __init__(
+        self,
+        rows: pa.Table,
+        hosts: pa.Table,
+        pace: Pace,
+        agent: str,
+        now: float,
+        *,
+        files: Collection[Kind] = (),
+        resumed: bool = False,
+    ) -> None:
+        self.pace, self.agent, self.files = pace, agent, tuple(files)
+        self.sites = Sites(hosts)
+        self._earliest_s = now + pace.max_delay_s if resumed else now
+        self._lanes: dict[str, Lane] = {}
+        self._heap: list[tuple[float, int, Lane]] = []  # lanes that wait for their time
+        self._pushed = 0
+        self._active: Counter[int] = Counter()  # requests under way, by registrable domain
+        self._parked: defaultdict[int, deque[Lane]] = defaultdict(deque)  # their time has come, their domain is busy
+        ordered = in_fetch_order(rows)
+        self._columns = ordered.select(TARGET_COLUMNS)
+        self._load(ordered, now)
+
+    def take(self, now: float) -> Item | None:
+        """Return what is to be done now, or None. An item that is decided asks for no request and no `finished`."""
+        while self._heap and self._heap[0][0] <= now:
+            lane = heapq.heappop(self._heap)[2]
+            if self._active[lane.key] >= self.pace.connections_per_domain and not lane.rest:
+                self._parked[lane.key].append(lane)
+            elif (item := self._next(lane, now)) is None:
+                _leave(lane)
+            elif item.decided:
+                self._push(lane, now)
+                return item
+            else:
+                self._active[lane.key] += 1
+                return item
+        return None
+
+    def next_time(self) -> float | None:
+        """Return when `take` is worth another call (seconds since 1970), None if only `finished` or `add` can help."""
+        return self._heap[0][0] if self._heap else None
+
+    def robots_known(self, item: Item, state: str, body: bytes, until_s: float) -> None:
+        """Note a site's robots.txt: `state` parsed | allow_all | disallow_all. To be called before `finished`.
+
+        Of a site whose robots.txt was unreachable nothing is known: then `finished` is called with that failure only.
+        """
+        item.site.robots_known(state, body, until_s)
+        self._heed(item.lane, item.site)
+
+    def finished(
+        self,
+        item: Item,
+        now: float,
+        took_s: float,
+        failure: FetchFailed | None = None,
+        retry_after_s: float | None = None,
+    ) -> bool:
+        """Note the end of a request; return whether its URL stays in the queue.
+
+        `failure` is given where the host itself was in trouble (answers.HOST_FAILURES).
+        """
+        lane = item.lane
+        self._active[lane.key] -= 1
+        if parked := self._parked[lane.key]:
+            self._push(parked.popleft(), now)
+        wait_s = self.pace.after(took_s, lane.crawl_delay_s)
+        lane.failures = lane.failures + 1 if failure else 0
+        if failure:
+            wait_s = self.pace.after_failure(wait_s, lane.failures, retry_after_s)
+            if lane.failures >= self.pace.max_host_failures or wait_s > self._patience_s:
+                lane.rest = Decision("retry", failure, "the host rests for this round")
+        lane.due_s = now + wait_s
+        self.sites.note(item.site, lane.due_s, lane.failures)
+        stays = failure is not None and self._requeue(item)
+        self._push(lane, now if lane.rest else lane.due_s)
+        return stays
+
+    def add(self, target: Target, now: float) -> None:
+        """Queue a URL that was found in this round: where a redirect leads to."""
+        lane = self._lane(target.authority, target.key, now)
+        lane.queue.appendleft(target)
+        self._wake(lane, now)
+
+    @property
+    def _patience_s(self) -> float:
+        return max(self.pace.max_retry_after_s, self.pace.max_delay_s)
+
+    def _load(self, ordered: pa.Table, now: float) -> None:
+        if not ordered.num_rows:
+            return
+        begin = 0
+        for end in pc.run_end_encode(ordered["authority"].combine_chunks()).run_ends.to_pylist():
+            lane = self._lane(ordered["authority"][begin].as_py(), ordered["key"][begin].as_py(), now)
+            lane.slices.append((begin, end))
+            begin = end
+        for lane in self._lanes.values():
+            self._wake(lane, now)
+
+    def _next(self, lane: Lane, now: float) -> Item | None:
+        """Return a lane's next item, None where the lane is empty."""
+        if not lane.queue:
+            self._refill(lane)
+        if not lane.queue:
+            return None
+        target = lane.queue[0]
+        site = self.sites.get(target.authority, target.key)
+        if decided := lane.rest or site.barred or self._ruling(site, target, now):
+            lane.queue.popleft()
+            return Item(lane, site, "page", target.url, target, self._last_word(decided, target))
+        if wanted := self._missing(site, now):
+            return Item(lane, site, wanted, site.authority + PATHS[wanted])
+        self._heed(lane, site)
+        lane.queue.popleft()
+        return Item(lane, site, "page", target.url, target)
+
+    def _ruling(self, site: Site, target: Target, now: float) -> Decision | None:
+        """Return why robots.txt, where it is known, keeps us from asking for a URL."""
+        if now >= site.robots_until_s:
+            return None
+        rules = site.understand(self.agent)
+        if (rules.crawl_delay or 0.0) > self.pace.max_delay_s:
+            return Decision("failed", FetchFailed.DELAY_TOO_LONG, f"Crawl-delay: {rules.crawl_delay}")
+        if not rules.allowed(target.url):
+            return Decision("refused", Refused.ROBOTS, rules.rule(target.url))
+        return None
+
+    def _missing(self, site: Site, now: float) -> Kind | None:
+        """Return the file that must be asked for before any page is; what robots.txt forbids counts as absent."""
+        if now >= site.robots_until_s:
+            return "robots"
+        for kind in self.files:
+            if getattr(site, kind) is None:
+                if site.understand(self.agent).allowed(site.authority + PATHS[kind]):
+                    return kind
+                setattr(site, kind, b"")
+        return None
+
+    def _last_word(self, decided: Decision, target: Target) -> Decision:
+        """A host that rests is tried again in the next round, unless the attempts are used up."""
+        used_up = decided.state == "retry" and target.attempts + 1 >= self.pace.max_attempts
+        return decided._replace(state="failed") if used_up else decided
+
+    def _requeue(self, item: Item) -> bool:
+        """Queue what failed once more, at the end; where its host rests now, it gets the word of all that waits."""
+        target = item.target
+        if target is None or target.attempts + 1 >= self.pace.max_attempts:
+            return False
+        item.lane.queue.append(target if item.lane.rest else target._replace(attempts=target.attempts + 1))
+        return True
+
+    def _heed(self, lane: Lane, site: Site) -> None:
+        """Keep the longest Crawl-delay of a host's sites; one beyond the limit keeps us away altogether."""
+        crawl_delay_s = site.understand(self.agent).crawl_delay or 0.0
+        if crawl_delay_s <= self.pace.max_delay_s:
+            lane.crawl_delay_s = max(lane.crawl_delay_s, crawl_delay_s)
+
+    def _lane(self, authority: str, key: int, now: float) -> Lane:
+        """Return the lane of an authority's host, with what is known of the site."""
+        host = host_of(authority)
+        lane = self._lanes.get(host)
+        if lane is None:
+            lane = self._lanes[host] = Lane(host, key, self._earliest_s)
+        if authority not in self.sites:
+            site = self.sites.get(authority, key)
+            lane.sites.append(site)
+            lane.due_s = max(lane.due_s, site.next_s)
+            lane.failures = max(lane.failures, min(site.failures, self.pace.max_host_failures - 1))
+        if lane.rest is None and lane.due_s - now > self._patience_s:
+            lane.rest = Decision("retry", FetchFailed.TOO_MANY_REQUESTS, "the host asked us to come back later")
+        return lane
+
+    def _refill(self, lane: Lane) -> None:
+        if lane.slices:
+            begin, end = lane.slices.popleft()
+            stop = min(end, begin + ROWS_AT_ONCE)
+            if stop < end:
+                lane.slices.appendleft((stop, end))
+            columns = [column.to_pylist() for column in self._columns.slice(begin, stop - begin).columns]
+            lane.queue.extend(map(Target._make, zip(*columns, [()] * (stop - begin), strict=True)))
+
+    def _wake(self, lane: Lane, now: float) -> None:
+        if lane.is_idle:
+            self._push(lane, now if lane.rest else lane.due_s)
+
+    def _push(self, lane: Lane, due_s: float) -> None:
+        lane.is_idle = False
+        self._pushed += 1
+        heapq.heappush(self._heap, (due_s, self._pushed, lane))
+
+
+def _leave(lane: Lane) -> None:
+    """Forget what is parsed of an empty lane's sites; a redirect may wake it."""
+    lane.is_idle = True
+    for site in lane.sites:
+        site.rules = None

@@ -1,0 +1,100 @@
+"""What a worker knows of its sites (authorities): their robots.txt, their other files, and the HOST rows to commit."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from filters.robots import ALLOW_ALL, DISALLOW_ALL, Robots
+from pipelines.crawl.fetched import Decision, Kind
+from pipelines.crawl.records import HOST
+
+PATHS: dict[Kind, str] = {"robots": "/robots.txt", "tdmrep": "/.well-known/tdmrep.json", "ai_txt": "/ai.txt"}
+_FIXED = {"allow_all": ALLOW_ALL, "disallow_all": DISALLOW_ALL}
+_KEPT = (
+    "robots_state",
+    "robots",
+    "robots_digest",
+    "robots_until_s",
+    "tdmrep",
+    "ai_txt",
+    "next_s",
+    "failures",
+    "pages",
+    "bytes",
+)
+
+_Body = bytes  # in Site, `bytes` is HOST's column
+
+
+@dataclass(slots=True, eq=False)
+class Site:
+    """An authority; the fields are HOST's."""
+
+    key: int
+    authority: str
+    robots_state: str | None = None  # None: not asked for
+    robots: _Body | None = None
+    robots_digest: _Body | None = None
+    robots_until_s: float = 0.0
+    tdmrep: _Body | None = None  # None: not asked for; b"": there is none
+    ai_txt: _Body | None = None
+    next_s: float = 0.0
+    failures: int = 0
+    pages: int = 0
+    bytes: int = 0  # of these, as sent
+    rules: Robots | None = None  # parsed when first needed
+    barred: Decision | None = None  # no request may be made: a private address, a port
+
+    def understand(self, agent: str) -> Robots:
+        """Return what its robots.txt says to `agent`; what is not known disallows all."""
+        if self.rules is None:
+            fixed = _FIXED.get(self.robots_state or "disallow_all")
+            self.rules = Robots.parse(self.robots or b"", agent) if fixed is None else fixed
+        return self.rules
+
+    def robots_known(self, state: str, body: _Body, until_s: float) -> None:
+        """Note a robots.txt; the site's other files are asked for again together with it."""
+        self.robots_state, self.robots_until_s = state, until_s
+        self.robots = body if state == "parsed" else None
+        self.robots_digest = hashlib.sha256(body).digest() if state == "parsed" else None
+        self.rules = self.tdmrep = self.ai_txt = None
+
+
+class Sites:
+    """The sites of a worker, by authority; those that HOST rows speak of are read when first needed."""
+
+    def __init__(self, hosts: pa.Table) -> None:
+        self._hosts = hosts
+        self._rows = {authority: row for row, authority in enumerate(hosts["authority"].to_pylist())}
+        self._sites: dict[str, Site] = {}
+        self._changed: dict[str, Site] = {}
+
+    def __contains__(self, authority: str) -> bool:
+        return authority in self._sites
+
+    def get(self, authority: str, key: int) -> Site:
+        """Return a site, with what was known of it before."""
+        site = self._sites.get(authority)
+        if site is None:
+            site = self._sites[authority] = Site(key, authority)
+            row = self._rows.get(authority)
+            if row is not None:
+                known: dict[str, Any] = self._hosts.slice(row, 1).select(_KEPT).to_pylist()[0]
+                for name, value in known.items():
+                    if value is not None:
+                        setattr(site, name, value)
+        return site
+
+    def note(self, site: Site, next_s: float, failures: int) -> None:
+        """Note a request to a site: its row is among those that the next checkpoint commits."""
+        site.next_s, site.failures = next_s, failures
+        self._changed[site.authority] = site
+
+    def changed(self) -> pa.Table:
+        """Return the rows that changed since the last call, HOST sorted by (key, authority)."""
+        sites = sorted(self._changed.values(), key=lambda site: (site.key, site.authority))
+        self._changed.clear()
+        columns = [pa.array([getattr(site, name) for site in sites], HOST.field(name).type) for name in HOST.names]
+        return pa.table(columns, schema=HOST)

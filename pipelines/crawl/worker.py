@@ -1,0 +1,376 @@
+"""The fetching of one key range: one asyncio loop between the schedule, the network and the sink.
+
+Fetched pages wait in an open batch; when it is due (limits.checkpoint_*), the sink gets it and the loop goes on. What
+the sink has, what is open and what is under way never exceed two batches and the requests under way; a worker that is
+killed loses no more than that.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from filters.policy import ai_txt_lines, tdmrep_lines
+from filters.robots import robots_state
+from manifests.limits import CrawlLimits
+from manifests.reasons import FetchFailed
+from pipelines.crawl.answers import FINAL, HOST_FAILURES, Admit, Reader, conditions, retry_after_s
+from pipelines.crawl.block import Crawl
+from pipelines.crawl.fetched import Batch, Decision, Fetched, Kind, Sink, SiteFile, Target
+from pipelines.crawl.frontier import KnownIds
+from pipelines.crawl.schedule import Item, Schedule
+from pipelines.crawl.sites import Site
+from pipelines.fetch.exchange import Exchange, FetchError
+from pipelines.fetch.robots_fetch import MIN_TTL_S, RobotsFetch
+from pipelines.sources.warc import POLICY_HEADERS
+
+BATCHES_IN_MEMORY = 2
+MEAN_WEIGHT = 0.05  # of the newest body in the running mean of its kind
+_FORBIDDEN = (401, 403)
+_LIMITS = {
+    "page": "max_page_bytes",
+    "sitemap": "max_sitemap_bytes",
+    "image": "max_image_bytes",
+    "audio": "max_media_bytes",
+    "video": "max_media_bytes",
+}
+
+Clock = Callable[[], float]
+
+
+class Fetch(Protocol):
+    """What the worker needs of a client: pipelines.fetch.client.Fetcher."""
+
+    async def fetch(self, url: str, *, max_bytes: int, headers: Mapping[str, str] = ...) -> Exchange: ...
+
+    async def fetch_robots(self, authority: str) -> RobotsFetch: ...
+
+
+def steady_clock() -> Clock:
+    """Return a clock of seconds since 1970 that never goes back, whatever is done to the system's."""
+    offset = time.time() - time.monotonic()
+    return lambda: time.monotonic() + offset
+
+
+def files_wanted(block: Crawl) -> tuple[Kind, ...]:
+    """Return what a site is asked for beside robots.txt: only what the recipe would heed."""
+    wanted: dict[str, Kind] = {"tdm_reservation": "tdmrep", "ai_txt": "ai_txt"}
+    return tuple(kind for refusal, kind in wanted.items() if refusal in block.refuse)
+
+
+@dataclass
+class Totals:
+    """What a worker did."""
+
+    requests: int = 0  # all of them
+    pages: int = 0  # kept, before the sink's judgement
+    bytes: int = 0  # of these, as sent
+    batches: int = 0
+
+
+@dataclass
+class _Open:
+    """The batch that fills."""
+
+    fetched: list[Fetched] = field(default_factory=list)
+    files: list[SiteFile] = field(default_factory=list)
+    body_bytes: int = 0
+    since: float = 0.0
+
+    def __bool__(self) -> bool:
+        return bool(self.fetched or self.files)
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What holds for a whole key range in one round."""
+
+    block: Crawl
+    limits: CrawlLimits
+    admit: Admit  # says of a redirect's target why it may not be fetched
+    known: KnownIds  # of the range's frontier
+    max_bytes: int | None = None  # as sent, of what is kept; then no request is started
+
+
+async def crawl(schedule: Schedule, fetcher: Fetch, sink: Sink, clock: Clock, terms: Terms) -> Totals:
+    """Fetch all that is in the schedule, or until terms.max_bytes are kept; everything goes to the sink, in batches.
+
+    What the sink or the fetcher raise (other than FetchError) ends the crawl. Cancel it to stop at once: what the
+    sink has not committed is lost, and fetched again by whoever goes on.
+    """
+    worker = _Worker(schedule, fetcher, sink, clock, terms)
+    try:
+        await worker.run()
+    finally:
+        await worker.stop()
+    return worker.totals
+
+
+class _Worker:
+    def __init__(self, schedule: Schedule, fetcher: Fetch, sink: Sink, clock: Clock, terms: Terms) -> None:
+        self.schedule, self.fetcher, self.sink, self.clock = schedule, fetcher, sink, clock
+        self.block, self.limits, self.known, self.max_bytes = terms.block, terms.limits, terms.known, terms.max_bytes
+        self.reader = Reader(terms.block, terms.limits, terms.admit)
+        self.totals = Totals()
+        self.open = _Open()
+        self.written: Batch | None = None  # the sink has it
+        self.reserved = 0.0  # bytes expected of the requests under way
+        self.mean_bytes: dict[str, float] = {}
+        self.tasks: set[asyncio.Task[None]] = set()
+        self.requests = 0  # under way
+        self.bug: BaseException | None = None
+        self.waker: asyncio.Future[None] | None = None
+
+    async def run(self) -> None:
+        while True:
+            self._start()
+            self._flush_if_due()
+            if self.bug:
+                raise self.bug
+            if not self.requests and not self.written and not self.open and self._is_over():
+                return
+            await self._wait()
+
+    async def stop(self) -> None:
+        """End what is under way."""
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+
+    # What is started
+
+    def _start(self) -> None:
+        """Start every request whose time has come, as far as there is room for what it brings."""
+        while self._has_room() and not self._is_full():
+            now = self.clock()
+            item = self.schedule.take(now)
+            if item is None:
+                return
+            if item.decided:
+                self._decided(item, now)
+            else:
+                self.requests += 1
+                self.totals.requests += 1
+                self._spawn(self._page(item) if item.kind == "page" else self._file(item))
+
+    def _has_room(self) -> bool:
+        limits, written = self.limits, self.written
+        rows = len(self.open.fetched) + (len(written.fetched) if written else 0)
+        held = self.open.body_bytes + (written.body_bytes if written else 0) + self.reserved
+        return (
+            self.requests < self.block.connections
+            and rows + self.requests < limits.checkpoint_pages + self.block.connections
+            and held < BATCHES_IN_MEMORY * limits.checkpoint_bytes
+        )
+
+    def _is_full(self) -> bool:
+        return self.max_bytes is not None and self.totals.bytes >= self.max_bytes
+
+    def _is_over(self) -> bool:
+        return self._is_full() or self.schedule.next_time() is None
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self.tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: "asyncio.Task[None]") -> None:
+        self.tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.bug = self.bug or error
+        self._wake()
+
+    # Waiting
+
+    async def _wait(self) -> None:
+        """Wait until something ends, a host's time comes, or the open batch is due."""
+        loop = asyncio.get_running_loop()
+        self.waker = loop.create_future()
+        times = [self.open.since + self.limits.checkpoint_s] if self.open and not self.written else []
+        if self._has_room() and not self._is_full() and (due_s := self.schedule.next_time()) is not None:
+            times.append(due_s)
+        timer = loop.call_later(max(0.0, min(times) - self.clock()), self._wake) if times else None
+        try:
+            await self.waker
+        finally:
+            self.waker = None
+            if timer:
+                timer.cancel()
+
+    def _wake(self) -> None:
+        if self.waker and not self.waker.done():
+            self.waker.set_result(None)
+
+    # Checkpoints
+
+    def _flush_if_due(self) -> None:
+        limits, opened = self.limits, self.open
+        if self.written or not opened:
+            return
+        if (
+            len(opened.fetched) * BATCHES_IN_MEMORY >= limits.checkpoint_pages
+            or opened.body_bytes >= limits.checkpoint_bytes
+            or self.clock() - opened.since >= limits.checkpoint_s
+            or (not self.requests and self._is_over())
+        ):
+            self.written = Batch(opened.fetched, opened.files, self.schedule.sites.changed(), opened.body_bytes)
+            self.open = _Open()
+            self._spawn(self._write(self.written))
+
+    async def _write(self, batch: Batch) -> None:
+        await self.sink.write(batch)
+        self.totals.batches += 1
+        self.written = None
+
+    def _add(self, fetched: Fetched) -> None:
+        self.open.since = self.open.since if self.open else fetched.ended_s
+        self.open.fetched.append(fetched)
+        self.open.body_bytes += fetched.memory_bytes
+
+    # Requests
+
+    async def _page(self, item: Item) -> None:
+        target = item.target
+        assert target is not None
+        expected = self._expected(target.kind)
+        self.reserved += expected
+        started_s = self.clock()
+        exchange, error = None, None
+        try:
+            exchange = await self.fetcher.fetch(
+                target.url, max_bytes=self._max_bytes(target.kind), headers=conditions(target)
+            )
+        except FetchError as failed:
+            exchange, error = failed.exchange, _bare(failed)
+        finally:
+            self.reserved -= expected
+            self.requests -= 1
+        self._answered(item, target, exchange, error, started_s)
+
+    def _answered(
+        self, item: Item, target: Target, exchange: Exchange | None, error: FetchError | None, started_s: float
+    ) -> None:
+        """Tell the schedule how it went, and the sink unless the URL is asked for again."""
+        now = self.clock()
+        answer = self.reader.answer(target, exchange, error)
+        took_s = exchange.ended_s - exchange.started_s if exchange else now - started_s
+        wanted_s = retry_after_s(exchange, now)
+        if self.schedule.finished(item, now, took_s, answer.host_failure, wanted_s):
+            return
+        fetched = Fetched(
+            target,
+            answer.state,
+            answer.reason,
+            answer.detail,
+            started_s,
+            now,
+            exchange,
+            error,
+            item.site.robots_digest,
+            self._policy(item.site, target.url, exchange),
+            answer.redirect,
+            answer.skipped,
+        )
+        self._add(fetched)
+        if exchange and answer.state == "kept":
+            self._count(item.site, target.kind, exchange)
+        if answer.redirect:
+            self._follow(target, answer.redirect, now)
+
+    def _count(self, site: Site, kind: str, exchange: Exchange) -> None:
+        size = len(exchange.body)
+        self.totals.pages += 1
+        self.totals.bytes += size
+        site.pages += 1
+        site.bytes += size
+        self.mean_bytes[kind] = self._expected(kind) * (1 - MEAN_WEIGHT) + size * MEAN_WEIGHT
+
+    def _follow(self, target: Target, found: Target, now: float) -> None:
+        """Queue a redirect within the domain; what leads elsewhere, or is known, waits for the update."""
+        if found.key == target.key and self.known.add(found.url_id):
+            self.schedule.add(found, now)
+
+    def _decided(self, item: Item, now: float) -> None:
+        target, decided = item.target, item.decided
+        assert target is not None and decided is not None
+        robots_digest, policy = item.site.robots_digest, self._policy(item.site, target.url, None)
+        self._add(
+            Fetched(
+                target,
+                decided.state,
+                decided.reason,
+                decided.detail,
+                now,
+                now,
+                robots_digest=robots_digest,
+                policy=policy,
+            )
+        )
+
+    async def _file(self, item: Item) -> None:
+        started_s = self.clock()
+        try:
+            file, failure = await (self._robots(item) if item.kind == "robots" else self._other_file(item))
+        finally:
+            self.requests -= 1
+        now = self.clock()
+        self.schedule.finished(item, now, now - started_s, failure, retry_after_s(file.exchange, now))
+        self.open.since = self.open.since if self.open else now
+        self.open.files.append(file)
+        self.open.body_bytes += len(file.exchange.body) if file.exchange else 0
+
+    async def _robots(self, item: Item) -> tuple[SiteFile, FetchFailed | None]:
+        """Ask for robots.txt; return it, and the failure where it could not be reached."""
+        site = item.site
+        found = await self.fetcher.fetch_robots(site.authority)
+        file = SiteFile(site.key, site.authority, "robots", found.exchange, _bare(found.error), found.chain)
+        if found.error and found.error.reason in FINAL and len(found.chain) == 1:
+            site.barred = Decision("failed", found.error.reason, found.error.detail)
+            return file, None
+        state = robots_state(found.status, self.block.robots_forbidden)
+        if state == "disallow_all" and found.status not in _FORBIDDEN:
+            return file, FetchFailed.ROBOTS_UNREACHABLE
+        until_s = max(found.until_s, self.clock() + MIN_TTL_S)
+        self.schedule.robots_known(item, state, found.body if state == "parsed" else b"", until_s)
+        return file, None
+
+    async def _other_file(self, item: Item) -> tuple[SiteFile, FetchFailed | None]:
+        """Ask for tdmrep.json or ai.txt: anything but 200 means that there is none, unless the host is in trouble."""
+        site, kind = item.site, item.kind
+        assert kind != "page"
+        exchange, error = None, None
+        try:
+            exchange = await self.fetcher.fetch(item.url, max_bytes=self.limits.max_robots_bytes)
+        except FetchError as failed:
+            exchange, error = failed.exchange, _bare(failed)
+        file = SiteFile(site.key, site.authority, kind, exchange, error)
+        if error and error.reason in HOST_FAILURES:
+            return file, error.reason
+        if exchange and exchange.status in (429, 503):
+            return file, FetchFailed.TOO_MANY_REQUESTS
+        setattr(site, kind, exchange.payload if exchange and exchange.status == 200 and not error else b"")
+        return file, None
+
+    def _policy(self, site: Site, url: str, exchange: Exchange | None) -> tuple[str, ...]:
+        """Return the owner's signals for a URL, raw, as filters.policy reads them."""
+        headers = exchange.headers if exchange else ()
+        lines = [f"{name}: {value}" for name, value in headers if name in POLICY_HEADERS]
+        lines += site.understand(self.schedule.agent).usage(url)
+        if site.tdmrep:
+            lines += tdmrep_lines(site.tdmrep, url)
+        if site.ai_txt:
+            lines += ai_txt_lines(site.ai_txt, url, self.schedule.agent)
+        return tuple(lines)
+
+    def _max_bytes(self, kind: str) -> int:
+        return getattr(self.limits, _LIMITS[kind])  # type: ignore[no-any-return]
+
+    def _expected(self, kind: str) -> float:
+        """Return how large a body of this kind is likely to be; before the first, an eighth of a batch."""
+        return self.mean_bytes.get(kind, min(self._max_bytes(kind), self.limits.checkpoint_bytes / 8))
+
+
+def _bare(error: FetchError | None) -> FetchError | None:
+    """Return an error that waits in a batch without the frames that it went through, and what they hold."""
+    return error.with_traceback(None) if error else None
