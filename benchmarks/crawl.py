@@ -152,7 +152,7 @@ def check(pages: int, out: Path) -> None:
 def responses(out: Path) -> Iterator[str]:
     """Yield the URL of each response; of corpusmill those of the committed files."""
     committed = out / "crawl" / "data"
-    for path in sorted((committed if committed.exists() else out).glob("*.warc.gz")):
+    for path in sorted((committed if committed.exists() else out).rglob("*.warc.gz")):
         with path.open("rb") as file:
             for record in ArchiveIterator(file, record_types=WarcRecordType.response, parse_http=False):
                 yield record.headers["WARC-Target-URI"]

@@ -12,7 +12,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from benchmarks import bare, end_to_end, growth, inputs, signatures, startup
+from benchmarks import bare, crawl, end_to_end, growth, inputs, signatures, startup
 from benchmarks.measure import Contender, Series, measure, say
 from benchmarks.report import render_report
 from benchmarks.table import render
@@ -67,6 +67,7 @@ def main() -> int:
         rows += [row for kind in end_to_end.KINDS for row in end_to_end.rows(series, kind, low, high)]
         differences = end_to_end.differences(outcomes, high, PAGES_A_FILE)
         rows += signatures.rows(options.megabytes)
+        rows += crawl.rows(low, options.repeats)
     measure([ours[0]], [100 * options.pages], 1, series)
     rows += bare.rows(series, ours[0].name, low, high) + growth.rows(series, ours[0].name, low) + [startup.row()]
     options.out.write_text(render_report(rows, differences, low, _command(options)))

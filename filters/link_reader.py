@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from filters.references import Resolver, largest, refresh_target, srcset_candidates
 
 MAX_LINKS = 10_000  # of one page
+MAX_CAPTIONS = 1000  # looked for in one page: each search may walk over a whole figure
 MAX_TEXT_CHARS = 1024  # of what is said about one link
 
 PAGE, SITEMAP, IMAGE, AUDIO, VIDEO = "page", "sitemap", "image", "audio", "video"
@@ -65,6 +66,7 @@ class LinkReader:
         self._budget = budget  # characters of text that may still be read
         self._candidates: list[tuple[str, float]] = []  # of a picture whose img is still to come
         self._has_captions = self._has_nofollow = False
+        self._captions_left = MAX_CAPTIONS
         self._anchors: dict[str, tuple[str, str] | None] = {}  # reference -> (url, kind)
 
     def read(self, tree: Any, lowered: bytes) -> None:
@@ -109,7 +111,10 @@ class LinkReader:
         return clean_text(text)
 
     def _caption(self, element: Any) -> str | None:
-        if not self._has_captions or (figure := element.closest("figure")) is None:
+        if not self._has_captions or self._captions_left == 0:
+            return None
+        self._captions_left -= 1
+        if (figure := element.closest("figure")) is None:
             return None
         caption = figure.query_selector("figcaption")
         return self._text(caption) if caption is not None else None

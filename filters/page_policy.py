@@ -9,7 +9,7 @@ POLICY_NAMES = ("robots", "x-robots-tag", "tdm-reservation", "tdm-policy", "cont
 
 _SPACE = re.compile(r"\s+")
 _META = re.compile(rb"<meta[\s/]([^>]{1,4096})", re.IGNORECASE)
-_ATTRIBUTE = re.compile(rb"""([^\s/>=]+)\s*=\s*(?:"([^"]*)"?|'([^']*)'?|([^\s>]*))""")
+_ATTRIBUTE = re.compile(rb"""(?<![^\s/>="'])([^\s/>=]++)\s*+=\s*(?:"([^"]*)"?|'([^']*)'?|([^\s>]*))""")
 
 
 def policy_lines(tree: Any, agent: str = "corpusmill") -> list[str]:

@@ -44,9 +44,7 @@ _FIELDS = {
     for alias in aliases
 }
 _LINE = re.compile(rf"^[ \t\0]*({'|'.join(_FIELDS)})([ \t]*:|[ \t])([^#\n]*)", re.IGNORECASE | re.MULTILINE)
-# Blanks at the ends of a value: in ASCII, and in UTF-8 U+00A0, U+2000 to U+200B, U+3000, U+FEFF.
-_BLANK = r"(?:[ \t\v\f\0]|\xc2\xa0|\xe2\x80[\x80-\x8b]|\xe3\x80\x80|\xef\xbb\xbf)+"
-_ENDS = re.compile(rf"\A{_BLANK}|{_BLANK}\Z")
+_BLANK = " \t\v\f\0\xa0\u3000\ufeff" + "".join(map(chr, range(0x2000, 0x200C)))  # at the ends of a value
 _OUTSIDE_GROUPS = frozenset({"crawl-delay", "request-rate", *USAGE})  # outside of any group they are for everyone
 _MATCHERS = 4096  # single patterns whose matcher is kept
 
@@ -142,7 +140,7 @@ def read_lines(body: bytes) -> list[Line]:
         body = body.decode("utf-16", "replace").encode()
     text = body.removeprefix(codecs.BOM_UTF8).replace(b"\r", b"\n").decode("latin-1")
     return [
-        Line(field, _ENDS.sub("", found[3]), _ENDS.sub("", found[0]))
+        Line(field, _stripped(found[3]), _stripped(found[0]))
         for found in _LINE.finditer(text)
         if (field := _FIELDS[found[1].lower()]) not in USAGE or ":" in found[2]
     ]
@@ -233,6 +231,13 @@ def _escaped(found: re.Match[str]) -> str:
     except UnicodeDecodeError:
         return "".join(f"%25{byte:02X}" for byte in raw)
     return "".join(f"%{byte:02X}" for byte in raw)
+
+
+def _stripped(value: str) -> str:
+    if value.isascii():
+        return value.strip(_BLANK)
+    text = value.encode("latin-1").decode("utf-8", "surrogateescape").strip(_BLANK)
+    return text.encode("utf-8", "surrogateescape").decode("latin-1")
 
 
 def _path_of(value: str) -> str:

@@ -28,15 +28,16 @@ _CALENDAR = re.compile(
     + rf"|(?<![0-9a-z%])(?:{'|'.join(_CALENDAR_WORDS)})(?![0-9a-z%])"
 )
 _YEAR, _MONTH, _DAY = "((?:1[89]|2[01])[0-9]{2})", "(?:0?[1-9]|1[0-2])", "(?:0?[1-9]|[12][0-9]|3[01])"
-_MARK = "(?:[/_.-]|%2f)"
-_SEPARATED = rf"{_YEAR}{_MARK}(?:{_MONTH}(?:{_MARK}{_DAY})?|w[0-5]?[0-9])"
-_COMPACT = rf"{_YEAR}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])"
-_LAST_IN_PATH = re.compile(rf"[/_.-](?:{_SEPARATED}|{_COMPACT})(?:/|\.[a-z]{{1,5}})?$")
-_DATE_VALUE = re.compile(rf"(?:{_SEPARATED}|{_COMPACT})(?:$|[^0-9])")
-_YEAR_MONTH_VALUE = re.compile(r"([0-9]{4})(?:0[1-9]|1[0-2])$")
+_COMPACT = "(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])"
+_LAST_IN_PATH = re.compile(
+    rf"[/_.-]{_YEAR}(?:[/_.-](?:{_MONTH}(?:[/_.-]{_DAY})?|w[0-5]?[0-9])|{_COMPACT})(?:/|\.[a-z]{{1,5}})?$"
+)
+_DAY_VALUE = re.compile(rf"{_YEAR}(?:[/_-]|%2f){_MONTH}(?:[/_-]|%2f){_DAY}(?:$|[^0-9])")
+# ... and what may mean something else, unless the parameter's name says that it is a date.
+_DATE_VALUE = re.compile(rf"{_YEAR}(?:(?:[/_-]|%2f)(?:{_MONTH}|w[0-5]?[0-9])|{_COMPACT}|0[1-9]|1[0-2])$")
+_DATE_NAME = re.compile(r"cal|date|datum|fecha|month|monat|mois|day|jour|week|ym|^dt?$")
 _YEAR_NAMES = frozenset({"y", "yr", "yyyy", "year", "jahr", "annee", "ano", "anno"})
 _MONTH_NAMES = frozenset({"m", "mm", "mo", "mon", "month", "monat", "mois", "mes", "mese"})
-_DATE_NAMES = re.compile(r"date|month|day|ym|time|start|tag|monat|datum|fecha|jour|mois")
 
 # Any value of these is a visitor's; a value of the general ones only if it looks drawn by lot.
 _SESSION_NAME = re.compile(
@@ -52,7 +53,7 @@ def trap(url: str, limits: CrawlLimits) -> LinkSkipped | None:
     """Return which trap a canonical URL looks like, or None.
 
     TRAP_PATH      more than `max_path_segments` segments; a folder, or a pattern of up to 8, that stands more than
-                   `max_segment_repeats` times in a row; one that stands so often and twice more anywhere
+                   `max_segment_repeats` times in a row; a folder that stands so often and twice more, in a row or not
     TRAP_QUERY     more than `max_query_chars` characters
     TRAP_SESSION   an identifier of a visitor in path or query
     TRAP_CALENDAR  a path or parameter named after a calendar or events, with a date that ends the path (so
@@ -118,8 +119,8 @@ def _is_calendar(path: str, pieces: Sequence[tuple[str, str]]) -> bool:
 def _years(pieces: Sequence[tuple[str, str]]) -> Iterable[str]:
     """Yield the year of each date in a query: a value that is one, or year and month as two parameters."""
     for name, value in pieces:
-        if dated := _DATE_VALUE.match(value) or (_DATE_NAMES.search(name) and _YEAR_MONTH_VALUE.match(value)):
-            yield dated[1] or dated[2]
+        if dated := _DAY_VALUE.match(value) or (_DATE_NAME.search(name) and _DATE_VALUE.match(value)):
+            yield dated[1]
     given = {name: value for name, value in pieces if value.isascii() and value.isdigit()}
     if not _MONTH_NAMES.isdisjoint(given):
         yield from (given[name] for name in _YEAR_NAMES & given.keys() if len(given[name]) == 4)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 MAX_LABEL_CHARS, MAX_HOST_CHARS = 63, 253  # RFC 1035, section 2.3.4, as text
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
-_HOSTS_REMEMBERED = 1 << 16
+_HOSTS_REMEMBERED = 1 << 14
 _C0_OR_SPACE = "".join(map(chr, range(33)))  # what the standard drops at both ends
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*(?=:)")
 _ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
@@ -63,12 +63,10 @@ def canonical_url(
     Raises UrlError with the reason MALFORMED, SCHEME (neither http nor https) or TOO_LONG.
     """
     head, mark, _ = text.partition("#")
-    text = head + mark  # the mark stays: before it a space counts, at the end of the text it doesn't
-    if len(text) > max_chars:
-        text = text.strip(_C0_OR_SPACE)
-        if len(text) > max_chars:
-            raise _too_long(text, max_chars)
-    href = _parse(text, base).removesuffix("#")
+    if len(head) > max_chars and len(head.strip(_C0_OR_SPACE)) > max_chars:
+        raise _too_long(head, max_chars)
+    # the mark stays: in front of it a space is part of the URL, at the end of the text it isn't
+    href = _parse(head + mark, base).removesuffix("#")
     scheme, separator, rest = href.partition("://")
     if scheme not in DEFAULT_PORTS or not separator:
         raise UrlError(LinkSkipped.SCHEME, "neither http nor https")
@@ -112,7 +110,7 @@ def domain_key(domain: str) -> int:
 
 def _too_long(text: str, max_chars: int) -> UrlError:
     """Return the error for a text beyond the limit: data: and its like are long, but that isn't what is wrong."""
-    scheme = _SCHEME.match(text)
+    scheme = _SCHEME.match(text.lstrip(_C0_OR_SPACE))
     if scheme and scheme[0].lower() not in DEFAULT_PORTS:
         return UrlError(LinkSkipped.SCHEME, "neither http nor https")
     return UrlError(LinkSkipped.TOO_LONG, f"{len(text)} characters > {max_chars}")
@@ -159,9 +157,15 @@ def _canonical_path(path: str, strip: tuple[str, ...], sort_query: bool) -> str:
 def _normal_escapes(text: str) -> str:
     """Return a path, or one piece of a query, with its escapes in one spelling.
 
-    Where a stray "%" stands nothing is unescaped: "%%341" would become "%41", which is another escape.
+    Where a stray "%" stands, nothing of that segment is unescaped: "%%341" would become "%41", which is another escape.
     """
-    table = _UPPER if _STRAY_PERCENT.search(text) else _PLAIN
+    if _STRAY_PERCENT.search(text):
+        return "/".join(_spelled(segment, bool(_STRAY_PERCENT.search(segment))) for segment in text.split("/"))
+    return _spelled(text, False)
+
+
+def _spelled(text: str, is_stray: bool) -> str:
+    table = _UPPER if is_stray else _PLAIN
     return _ESCAPE.sub(lambda escape: table[escape[0].upper()], text)
 
 

@@ -5,7 +5,6 @@ import gzip
 import html
 import http.client
 import re
-import socket
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from urllib.parse import quote, urldefrag, urljoin, urlsplit
 
+import brotli
 import pytest
 from demo_site_client import APACHE, CORNERS, PAGE, SITEMAP, Tags, asking, opener, package_pages, raw
 
@@ -276,8 +276,8 @@ def test_codings_go_twice_too_far_and_wrong(ask):
 
 def test_the_bomb_is_small_and_becomes_large(ask):
     _, body = ask(f"http://{CORNERS}/coding/bomb.html")
-    assert len(body) < 100_000
-    assert len(gzip.decompress(body)) == 64 << 20
+    assert len(body) < 1000
+    assert len(brotli.decompress(body)) == 64 << 20
 
 
 @pytest.mark.parametrize("charset", ["Shift_JIS", "EUC-JP", "ISO-2022-JP"])
@@ -420,16 +420,3 @@ def test_it_listens_on_loopback_only(site_port):
     table = [line.split() for line in open("/proc/net/tcp").read().splitlines()[1:]]  # noqa: SIM115, PTH123
     local = [row[1] for row in table if row[3] == "0A" and int(row[1].split(":")[1], 16) == site_port]
     assert local == [f"0100007F:{site_port:04X}"]
-
-
-def test_a_client_that_does_not_read_is_not_read_from(site_port):
-    """Many pipelined requests and no reading: the server stops at its write buffer and goes on when it is drained."""
-    one = b"GET /en/caching.html HTTP/1.1\r\nHost: apache.example\r\n\r\n"
-    last = one.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
-    with socket.create_connection(("127.0.0.1", site_port), timeout=20) as connection:
-        connection.sendall(one * 400 + last)
-        time.sleep(0.3)
-        received = 0
-        while data := connection.recv(1 << 20):
-            received += data.count(b"HTTP/1.1 200 OK")
-    assert received >= 395  # a status line may be split between two reads

@@ -1,5 +1,6 @@
 """The demo's site as a web server: messages, codings, validators, asked by http.client and plain sockets."""
 
+import asyncio
 import email.utils
 import re
 import socket
@@ -13,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.demo_site.resource import CODINGS, acceptable, chosen_coding, encode
+from pipelines.demo_site.server import Connection
 
 
 @pytest.fixture
@@ -233,3 +235,39 @@ def test_coded_bytes_decode_and_are_the_same_each_time(data, coding):
 
 def test_a_client_that_refuses_every_coding_gets_none(ask):
     assert ask(f"http://{APACHE}{PAGE}", Accept_Encoding="identity;q=0")[0].status == 406
+
+
+class Held(asyncio.Transport):
+    """A transport that notes what is written."""
+
+    def __init__(self):
+        super().__init__()
+        self.written = b""
+
+    def write(self, data):
+        self.written += data
+
+    def is_closing(self):
+        return False
+
+
+def test_a_client_that_does_not_read_is_answered_when_it_does(site):
+    """Many requests at once and no reading: each answer waits until the ones before are sent."""
+    one = b"GET /robots.txt HTTP/1.1\r\nHost: apache.example\r\n\r\n"
+
+    async def counts():
+        connection, transport = Connection(site.respond), Held()
+        connection.connection_made(transport)
+        connection.data_received(one)
+        yield transport.written.count(b"HTTP/1.1 200")
+        connection.pause_writing()
+        connection.data_received(one * 9)
+        yield transport.written.count(b"HTTP/1.1 200")
+        connection.resume_writing()
+        yield transport.written.count(b"HTTP/1.1 200")
+        connection.connection_lost(None)
+
+    async def collected():
+        return [count async for count in counts()]
+
+    assert asyncio.run(collected()) == [1, 1, 10]

@@ -2,7 +2,9 @@
 
 import asyncio
 import gzip
+import itertools
 import time
+from asyncio import selector_events
 
 import brotli
 import pytest
@@ -12,7 +14,10 @@ from hypothesis import strategies as st
 
 from manifests.limits import KIB, MIB, CrawlLimits
 from manifests.reasons import FetchFailed
+from pipelines.fetch import client
 from pipelines.fetch.client import Fetcher
+from pipelines.fetch.connector import system_lookup
+from pipelines.fetch.decode import decode
 from pipelines.fetch.exchange import FetchError
 
 AGENT = "corpusmill/0 (+https://crawler.example/)"
@@ -235,12 +240,93 @@ def test_a_coded_body_is_kept_as_sent_and_its_payload_is_cut_at_the_limit(coding
     assert (exchange.body, exchange.payload, exchange.truncated) == (coded, text[:400_000], "length")
 
 
-def test_a_large_coded_body_is_decoded_while_others_go_on():
-    text = b"".join(b"%d " % (n * n) for n in range(400_000))
-    coded = gzip.compress(text, 1)
+def test_a_server_whose_body_was_cut_is_left_at_once():
+    left = []
+
+    async def script(writer):
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n" + b"a" * 2000)
+        try:
+            while True:  # until the client resets the connection
+                await asyncio.sleep(0.02)
+                writer.write(b"a")
+                await writer.drain()
+        finally:
+            left.append(time.monotonic())
+
+    async def work(fetcher):
+        exchange = await fetcher.fetch("http://www.example/", max_bytes=1000)
+        cut_s = time.monotonic()
+        await asyncio.sleep(0.3)
+        return exchange.truncated, left and left[0] - cut_s < 0.25
+
+    with hostile({"/": script}) as server:
+        assert run(server, work, CrawlLimits()) == ("length", True)
+
+
+def test_no_address_is_asked_by_more_than_its_connections_at_once(monkeypatch):
+    present, most = [], []
+
+    async def slowly(writer):
+        present.append(writer)
+        most.append(len(present))
+        await asyncio.sleep(0.05)
+        present.remove(writer)
+        writer.write(ok(b"x"))
+
+    async def public(host):
+        return ["93.184.215.14", "93.184.215.15"] if host < "c" else ["93.184.215.15", "93.184.215.14"]
+
+    async def main(port):
+        connect = selector_events.BaseSelectorEventLoop.sock_connect
+        fake = lambda loop, sock, address: connect(loop, sock, ("127.0.0.1", port))  # noqa: E731
+        monkeypatch.setattr(selector_events.BaseSelectorEventLoop, "sock_connect", fake)
+        fetcher = Fetcher(AGENT, QUICK, connections_per_address=2, lookup=public)
+        await asyncio.gather(*[fetcher.fetch(f"http://{name}.example/", max_bytes=9) for name in "abcdef"])
+        await fetcher.close()
+
+    with hostile({"/": slowly}) as server:
+        asyncio.run(main(server.port))
+    assert max(most) == 2 and len(most) == 6
+
+
+def test_while_a_large_body_is_decoded_the_loop_goes_on(monkeypatch):
+    coded = gzip.compress(b"".join(b"%d " % (n * n) for n in range(200_000)), 1)
     assert len(coded) > 256 * KIB
-    exchange, _ = get(ok(coded, "Content-Encoding: gzip"), max_bytes=8 * MIB)
-    assert exchange.payload == text and exchange.body == coded
+    monkeypatch.setattr(client, "decode", lambda *arguments, **more: (time.sleep(0.3), decode(*arguments, **more))[1])
+    ticks = []
+
+    async def tick():
+        while True:
+            ticks.append(time.monotonic())
+            await asyncio.sleep(0.01)
+
+    async def work(fetcher):
+        clock = asyncio.create_task(tick())
+        await fetcher.fetch("http://www.example/", max_bytes=8 * MIB)
+        clock.cancel()
+        return max(later - earlier for earlier, later in itertools.pairwise(ticks))
+
+    with hostile({"/": ok(coded, "Content-Encoding: gzip")}) as server:
+        assert run(server, work) < 0.25
+
+
+@settings(max_examples=30)
+@given(st.binary(min_size=1, max_size=20).map(lambda tag: bytes(byte for byte in tag if byte > 32 and byte != 127)))
+def test_whatever_etag_a_server_may_send_can_be_sent_back(tag):
+    async def work(fetcher):
+        first = await fetcher.fetch("http://www.example/", max_bytes=9)
+        return await fetcher.fetch(
+            "http://www.example/", max_bytes=9, headers={"If-None-Match": first.header("etag") or '""'}
+        )
+
+    with hostile({"/": b"HTTP/1.1 200 OK\r\nETag: %b\r\nContent-Length: 0\r\n\r\n" % tag}) as server:
+        assert run(server, work).request_head == server.heads[1]
+
+
+def test_the_system_s_own_answers_are_numeric():
+    assert "127.0.0.1" in asyncio.run(system_lookup("127.0.0.1"))
+    with pytest.raises((OSError, UnicodeError)):
+        asyncio.run(system_lookup("a" * 70 + ".example"))  # no label of DNS; nobody is asked
 
 
 def several(count, urls=(PAGE,)):
@@ -345,6 +431,17 @@ def test_names_are_looked_up_in_a_bounded_time():
     with pytest.raises(FetchError, match="connect_s") as caught:
         asyncio.run(main())
     assert caught.value.reason is FetchFailed.DNS_FAILED
+
+
+def test_even_behind_the_test_only_switch_other_ports_are_blocked():
+    async def work(fetcher):
+        with pytest.raises(FetchError) as caught:
+            await fetcher.fetch("http://www.example:81/", max_bytes=1)
+        return caught.value.reason
+
+    with hostile({}) as server:
+        assert run(server, work) is FetchFailed.BLOCKED_PORT
+        assert server.connections == 0
 
 
 def test_a_url_beyond_the_limit_is_not_asked_for():

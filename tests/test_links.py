@@ -1,19 +1,15 @@
-"""Links of pages: every way of giving one, real manuals against two other parsers, and the guarded child."""
+"""Links of pages: every way of giving one, real manuals against the standard library."""
 
 import re
 from html.parser import HTMLParser
 from urllib.parse import quote, urldefrag, urljoin
 
-import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filters.guard import GuardedPool
 from filters.link_reader import MAX_LINKS, MAX_TEXT_CHARS, Link
-from filters.links import BODIES, LINKS, PAGES, find_links
-from filters.references import refresh_target, srcset_candidates
-from manifests.limits import CrawlLimits, Limits
+from filters.links import find_links
 from manifests.reasons import LinkSkipped, Quarantine
 
 AT = "http://a.example/d/page.html"
@@ -31,66 +27,137 @@ def link(url, kind="page", origin="link", text=None, nofollow=False) -> Link:
 @pytest.mark.parametrize(
     ("page", "expected"),
     [
-        pytest.param("<a href=b.html>B <b>x</b>\n y</a>", [link("http://a.example/d/b.html", text="B x y")], id="an anchor"),
-        pytest.param("<A HREF='/b?x=1&amp;y=2'></A>", [link("http://a.example/b?x=1&y=2")], id="capitals and references"),
+        pytest.param(
+            "<a href=b.html>B <b>x</b>\n y</a>", [link("http://a.example/d/b.html", text="B x y")], id="an anchor"
+        ),
+        pytest.param(
+            "<A HREF='/b?x=1&amp;y=2'></A>", [link("http://a.example/b?x=1&y=2")], id="capitals and references"
+        ),
         pytest.param("<a href='//b.example'>", [link("http://b.example/")], id="the scheme of the page"),
-        pytest.param("<a href='\n /b\t/c '>", [link("http://a.example/b/c")], id="white space around and line breaks inside"),
+        pytest.param(
+            "<a href='\n /b\t/c '>", [link("http://a.example/b/c")], id="white space around and line breaks inside"
+        ),
         pytest.param("<a href=#x>x</a><a href=page.html#y>y</a><a name=z>", [], id="places in the page itself"),
-        pytest.param("<a href=b#1>one</a><a href=b#2>two</a>", [link("http://a.example/d/b", text="one")], id="once a page"),
-        pytest.param("<a href=b><img src=i alt=' A\nB '></a>",
+        pytest.param(
+            "<a href=b#1>one</a><a href=b#2>two</a>", [link("http://a.example/d/b", text="one")], id="once a page"
+        ),
+        pytest.param(
+            "<a href=b><img src=i alt=' A\nB '></a>",
             [link("http://a.example/d/b", text="A B"), link("http://a.example/d/i", "image", text="A B")],
-            id="an image's words are the anchor's"),
+            id="an image's words are the anchor's",
+        ),
         pytest.param("<map><area href=b alt=B></map>", [link("http://a.example/d/b", text="B")], id="area"),
         pytest.param("<iframe src=f title=F></iframe>", [link("http://a.example/d/f", text="F")], id="iframe"),
         pytest.param("<frameset><frame src=f></frameset>", [link("http://a.example/d/f")], id="frame"),
         pytest.param("<noscript><a href=b>B</a></noscript>", [link("http://a.example/d/b", text="B")], id="noscript"),
-        pytest.param("<template><a href=b>B</a></template><!-- <a href=c> --><script>'<a href=d>'</script>", [],
-            id="template, comment and script are no page"),
-        pytest.param("<head><base href=/e/><base href=/f/></head><a href=b>",
-            [link("http://a.example/e/b")], id="the first base counts"),
-        pytest.param("<a href=b><base href='http://b.example/'>", [link("http://b.example/b")], id="a base at the end counts"),
-        pytest.param("<base href='javascript:x'><a href=b>", [link("http://a.example/d/b")], id="a base that is no web address"),
+        pytest.param(
+            "<template><a href=b>B</a></template><!-- <a href=c> --><script>'<a href=d>'</script>",
+            [],
+            id="template, comment and script are no page",
+        ),
+        pytest.param(
+            "<head><base href=/e/><base href=/f/></head><a href=b>",
+            [link("http://a.example/e/b")],
+            id="the first base counts",
+        ),
+        pytest.param(
+            "<a href=b><base href='http://b.example/'>", [link("http://b.example/b")], id="a base at the end counts"
+        ),
+        pytest.param(
+            "<base href='javascript:x'><a href=b>", [link("http://a.example/d/b")], id="a base that is no web address"
+        ),
         pytest.param("<base target=_top><a href=b>", [link("http://a.example/d/b")], id="a base without an address"),
-        pytest.param("<link rel=canonical href=/c><a href=/c>C</a>", [link("http://a.example/c", "page", "canonical", "C")],
-            id="canonical, and linked"),
+        pytest.param(
+            "<link rel=canonical href=/c><a href=/c>C</a>",
+            [link("http://a.example/c", "page", "canonical", "C")],
+            id="canonical, and linked",
+        ),
         pytest.param(f"<link rel=canonical href={AT}>", [], id="canonical to itself"),
-        pytest.param("<link rel='NEXT' href=2><link rel=prev href=0 title=Zero>",
-            [link("http://a.example/d/2"), link("http://a.example/d/0", text="Zero")], id="next and prev"),
-        pytest.param("<link rel=alternate hreflang=ja href=ja><link rel=alternate type=application/rss+xml href=rss>"
+        pytest.param(
+            "<link rel='NEXT' href=2><link rel=prev href=0 title=Zero>",
+            [link("http://a.example/d/2"), link("http://a.example/d/0", text="Zero")],
+            id="next and prev",
+        ),
+        pytest.param(
+            "<link rel=alternate hreflang=ja href=ja><link rel=alternate type=application/rss+xml href=rss>"
             "<link rel='alternate stylesheet' href=css><link rel=stylesheet href=c><link rel=icon href=i>",
-            [link("http://a.example/d/ja")], id="alternate pages, not feeds and styles"),
+            [link("http://a.example/d/ja")],
+            id="alternate pages, not feeds and styles",
+        ),
         pytest.param("<link rel=sitemap href=/s.xml>", [link("http://a.example/s.xml", "sitemap")], id="sitemap"),
         pytest.param("<meta http-equiv=Refresh content='0; URL=b'>", [link("http://a.example/d/b")], id="refresh"),
-        pytest.param("<a href=b rel='noopener NoFollow'>", [link("http://a.example/d/b", nofollow=True)], id="nofollow"),
-        pytest.param("<a href=b rel=nofollow>x</a><a href=b>y</a>", [link("http://a.example/d/b", text="x")],
-            id="nofollow in one of two places"),
-        pytest.param("<meta name=robots content='noindex, nofollow'><a href=b><img src=i>",
+        pytest.param(
+            "<a href=b rel='noopener NoFollow'>", [link("http://a.example/d/b", nofollow=True)], id="nofollow"
+        ),
+        pytest.param(
+            "<a href=b rel=nofollow>x</a><a href=b>y</a>",
+            [link("http://a.example/d/b", text="x")],
+            id="nofollow in one of two places",
+        ),
+        pytest.param(
+            "<meta name=robots content='noindex, nofollow'><a href=b><img src=i>",
             [link("http://a.example/d/b", nofollow=True), link("http://a.example/d/i", "image", nofollow=True)],
-            id="nofollow for the whole page"),
-        pytest.param("<meta name=robots content=none><a href=b>", [link("http://a.example/d/b", nofollow=True)], id="none"),
-        pytest.param("<meta name=otherbot content=nofollow><a href=b>", [link("http://a.example/d/b")], id="not meant for us"),
-        pytest.param("<a href=p.JPG?x=1>P</a><a href=s.mp3><a href=v.webm><a href=/wiki/File:x.jpg><a href=t.pdf>", [
-            link("http://a.example/d/p.JPG?x=1", "image", text="P"), link("http://a.example/d/s.mp3", "audio"),
-            link("http://a.example/d/v.webm", "video"), link("http://a.example/wiki/File:x.jpg"),
-            link("http://a.example/d/t.pdf")], id="kinds by extension, but for a wiki's pages"),
-        pytest.param("<img src=i.png alt='An  i'>", [link("http://a.example/d/i.png", "image", text="An i")], id="image"),
-        pytest.param("<img src='data:image/gif;base64,R0' data-src=lazy><img src='DATA:x'>",
-            [link("http://a.example/d/lazy", "image")], id="lazy image, image inside the page"),
-        pytest.param("<img src=s srcset='m 400w, l 1600w, n 2w'>",
-            [link("http://a.example/d/s", "image"), link("http://a.example/d/l", "image")], id="the largest of a set"),
+            id="nofollow for the whole page",
+        ),
+        pytest.param(
+            "<meta name=robots content=none><a href=b>", [link("http://a.example/d/b", nofollow=True)], id="none"
+        ),
+        pytest.param(
+            "<meta name=otherbot content=nofollow><a href=b>", [link("http://a.example/d/b")], id="not meant for us"
+        ),
+        pytest.param(
+            "<a href=p.JPG?x=1>P</a><a href=s.mp3><a href=v.webm><a href=/wiki/File:x.jpg><a href=t.pdf>",
+            [
+                link("http://a.example/d/p.JPG?x=1", "image", text="P"),
+                link("http://a.example/d/s.mp3", "audio"),
+                link("http://a.example/d/v.webm", "video"),
+                link("http://a.example/wiki/File:x.jpg"),
+                link("http://a.example/d/t.pdf"),
+            ],
+            id="kinds by extension, but for a wiki's pages",
+        ),
+        pytest.param(
+            "<img src=i.png alt='An  i'>", [link("http://a.example/d/i.png", "image", text="An i")], id="image"
+        ),
+        pytest.param(
+            "<img src='data:image/gif;base64,R0' data-src=lazy><img src='DATA:x'>",
+            [link("http://a.example/d/lazy", "image")],
+            id="lazy image, image inside the page",
+        ),
+        pytest.param(
+            "<img src=s srcset='m 400w, l 1600w, n 2w'>",
+            [link("http://a.example/d/s", "image"), link("http://a.example/d/l", "image")],
+            id="the largest of a set",
+        ),
         pytest.param("<img src=s srcset='s'>", [link("http://a.example/d/s", "image")], id="a set of one"),
-        pytest.param("<picture><source srcset='a.webp 1x, b.webp 2x'><source srcset=c.avif><img src=d alt=D></picture><img src=e>", [
-            link("http://a.example/d/d", "image", text="D"), link("http://a.example/d/b.webp", "image", text="D"),
-            link("http://a.example/d/e", "image")], id="picture"),
-        pytest.param("<figure><img src=i><figcaption>The <i>caption</i></figcaption></figure><img src=j>",
+        pytest.param(
+            "<picture><source srcset='a.webp 1x, b.webp 2x'><source srcset=c.avif><img src=d alt=D></picture>"
+            "<img src=e>",
+            [
+                link("http://a.example/d/d", "image", text="D"),
+                link("http://a.example/d/b.webp", "image", text="D"),
+                link("http://a.example/d/e", "image"),
+            ],
+            id="picture",
+        ),
+        pytest.param(
+            "<figure><img src=i><figcaption>The <i>caption</i></figcaption></figure><img src=j>",
             [link("http://a.example/d/i", "image", text="The caption"), link("http://a.example/d/j", "image")],
-            id="a figure's caption"),
-        pytest.param("<video src=v poster=p aria-label=V></video><audio><source src=s></audio><video><source src=w></video>", [
-            link("http://a.example/d/v", "video", text="V"), link("http://a.example/d/p", "image", text="V"),
-            link("http://a.example/d/s", "audio"), link("http://a.example/d/w", "video")], id="video, poster, audio"),
+            id="a figure's caption",
+        ),
+        pytest.param(
+            "<video src=v poster=p aria-label=V></video><audio><source src=s></audio><video><source src=w></video>",
+            [
+                link("http://a.example/d/v", "video", text="V"),
+                link("http://a.example/d/p", "image", text="V"),
+                link("http://a.example/d/s", "audio"),
+                link("http://a.example/d/w", "video"),
+            ],
+            id="video, poster, audio",
+        ),
         pytest.param("<p>no <a>links</a> <a href>here</a>", [], id="none"),
     ],
-)  # fmt: skip
+)
 def test_a_page_leads_to(page, expected):
     assert links(page) == expected
 
@@ -109,41 +176,6 @@ def test_beyond_the_limit_links_are_counted_not_kept():
 
 def test_a_long_text_is_cut():
     assert len(links(f"<a href=b>{'long ' * 1000}")[0].text) == MAX_TEXT_CHARS
-
-
-@pytest.mark.parametrize(
-    ("srcset", "candidates"),
-    [
-        pytest.param("a", [("a", 1.0)], id="one"),
-        pytest.param(" a 1.5x ,b 2x", [("a", 1.5), ("b", 2.0)], id="densities"),
-        pytest.param("a,b 2x,", [("a,b", 2.0)], id="a comma inside belongs to the URL"),
-        pytest.param("data:image/png;base64,xx 1x, b 2x", [("data:image/png;base64,xx", 1.0), ("b", 2.0)], id="data"),
-        pytest.param("a, b, ", [("a", 1.0), ("b", 1.0)], id="without descriptors"),
-        pytest.param("a 100w 50h, b 2q", [("a", 100.0), ("b", 1.0)], id="other descriptors"),
-        pytest.param(" , ,", [], id="commas only"),
-        pytest.param("," * 500_000 + "a" + ", " * 500_000, [("a", 1.0)], id="a million commas"),
-    ],
-)
-def test_candidates_of_a_set(srcset, candidates):
-    assert srcset_candidates(srcset) == candidates
-
-
-@pytest.mark.parametrize(
-    ("content", "target"),
-    [
-        ("5", None),
-        ("5;", None),
-        ("0;url=b", "b"),
-        ("0 ; URL = 'b c' x", "b c"),
-        ('.5,"b"', "b"),
-        ("3 b", "b"),
-        ("0; ?url=x", "?url=x"),
-        ("", None),
-        (" " * 100_000 + "x", "x"),
-    ],
-)
-def test_where_a_refresh_leads(content, target):
-    assert refresh_target(content) == target
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "euc-jp", "shift_jis", "iso-2022-jp"])
@@ -229,7 +261,8 @@ def normal(url: str) -> str:
 def test_owner_says_no_in_the_page_itself():
     page = (
         b"<META NAME=Robots CONTENT='noai,\n noindex'><meta name=tdm-reservation content=1><meta content=x name=author>"
-        b"<meta name=ourbot content=noindex><meta http-equiv=X-Robots-Tag content=noimageai><meta name=robots content=''>"
+        b"<meta name=ourbot content=noindex><meta http-equiv=X-Robots-Tag content=noimageai>"
+        b"<meta name=robots content=''>"
     )
     said = [
         "meta robots: noai, noindex",
@@ -254,16 +287,40 @@ def test_a_page_beyond_a_limit_leads_nowhere(page, reason):
 
 
 def test_an_xhtml_page_closes_its_elements_by_a_slash():
-    page = '<?xml version="1.0"?><html><script src="x"/><a name="y"/><a href="b">B</a><iframe src="f"/><a href="c">C</a></html>'
+    elements = '<script src="x"/><a name="y"/><a href="b">B</a><iframe src="f"/><a href="c">C</a>'
+    page = f'<?xml version="1.0"?><html>{elements}</html>'
     expected = [("http://a.example/d/b", "B"), ("http://a.example/d/f", None), ("http://a.example/d/c", "C")]
     assert [(one.url, one.text) for one in links(page, media_type="application/xhtml+xml")] == expected
 
 
 HTML = st.lists(
-    st.sampled_from(["<a href=", "'b'", ">", "<base href=/x/", "<img srcset='", "<svg>", "</a>", "<a href='?é日' rel=nofollow>",
-        "<picture><source srcset=a>", "<!--", "-->", "<table><a href=t><tr>", "<template>", "\0", "\ufffe", "<meta charset=euc-jp>",
-        "<figure><figcaption><img src=i>", "http://[", "&#xD800;", "\U0010ffff", "//u:p@h:8/"]), max_size=30
-)  # fmt: skip
+    st.sampled_from(
+        [
+            "<a href=",
+            "'b'",
+            ">",
+            "<base href=/x/",
+            "<img srcset='",
+            "<svg>",
+            "</a>",
+            "<a href='?é日' rel=nofollow>",
+            "<picture><source srcset=a>",
+            "<!--",
+            "-->",
+            "<table><a href=t><tr>",
+            "<template>",
+            "\0",
+            "\ufffe",
+            "<meta charset=euc-jp>",
+            "<figure><figcaption><img src=i>",
+            "http://[",
+            "&#xD800;",
+            "\U0010ffff",
+            "//u:p@h:8/",
+        ]
+    ),
+    max_size=30,
+)
 
 
 @given(HTML.map("".join) | st.text(max_size=100), st.sampled_from([None, "utf-8", "euc-jp", "utf-16"]))
@@ -281,70 +338,3 @@ def test_any_page_gives_distinct_web_addresses_in_utf_8(page, charset):
 @given(st.binary(max_size=300))
 def test_any_bytes_give_an_answer(payload):
     find_links(payload, AT)
-
-
-def body(payload, kind="page", media_type="text/html", charset=None, url=AT):
-    return {"url": url, "kind": kind, "media_type": media_type, "charset": charset, "payload": payload}
-
-
-def test_a_guarded_child_reads_pages_and_sitemaps_of_a_batch():
-    rows = [
-        body(b"<meta name=robots content=noai><a href=b rel=nofollow>B</a><a href=mailto:x>"),
-        body(b"<urlset><url><loc>http://a.example/s</loc></url></urlset>", "sitemap", "application/xml"),
-        body(b"\x89PNG", "image", "image/png"),
-        body(b"<a href=b>", "page", "application/pdf"),
-        body(f"<a href=j>{JAPANESE}</a>".encode("euc-jp"), charset="euc-jp"),
-        body(b"<div>" * 1000),
-        body(b"", "sitemap"),
-        body(b""),
-    ]
-    with GuardedPool("filters.links:factory", {"agent": "corpusmill"}, Limits()) as pool:
-        found = pool.run(pa.RecordBatch.from_pylist(rows, schema=BODIES))
-        empty = pool.run(pa.RecordBatch.from_pylist([], schema=BODIES))
-    assert found.failures == []
-    assert (found.outputs["links"].schema, found.outputs["pages"].schema) == (LINKS, PAGES)
-    assert [tuple(one.values()) for one in found.outputs["links"].to_pylist()] == [
-        (0, "http://a.example/d/b", "page", "link", "B", True),
-        (1, "http://a.example/s", "page", "sitemap", None, False),
-        (4, "http://a.example/d/j", "page", "link", JAPANESE, False),
-    ]
-    said = found.outputs["pages"].to_pylist()
-    assert [one["row"] for one in said] == list(range(8))
-    assert (said[0]["policy"], said[0]["scheme"], said[5]["failed"]) == ("meta robots: noai", 1, "nesting_too_deep")
-    assert (empty.outputs["links"].num_rows, empty.outputs["pages"].num_rows) == (0, 0)
-
-
-def test_limits_reach_the_child():
-    config = {"limits": {"max_nesting_depth": 3}, "crawl_limits": {"max_url_chars": 30, "max_sitemap_urls": 1}}
-    rows = [
-        body(b"<a href=" + b"x" * 40 + b">"),
-        body(b"<div>" * 4),
-        body(b"http://a.example/1\nhttp://a.example/2", "sitemap"),
-    ]
-    with GuardedPool("filters.links:factory", config) as pool:
-        outputs = pool.run(pa.RecordBatch.from_pylist(rows, schema=BODIES)).outputs
-    said = outputs["pages"].to_pylist()
-    assert (said[0]["too_long"], said[1]["failed"], said[2]["left_out"]) == (1, "nesting_too_deep", 1)
-    assert outputs["links"].num_rows == 1
-
-
-@pytest.mark.parametrize(
-    "page",
-    [
-        pytest.param(b"<svg>" + b"<a href=x>" * 500 + b"x" * 4_000_000, id="500 anchors around 4 MB of text"),
-        pytest.param(
-            b"<figure><figcaption>" + b"x" * 2_000_000 + b"</figcaption>" + b"<img src=x>" * 100_000, id="one caption"
-        ),
-        pytest.param(b"<img srcset='" + b"a 1w," * 900_000 + b"'>", id="900,000 candidates"),
-        pytest.param(b"".join(b"<a href=%d>x" % n for n in range(300_000)), id="300,000 anchors"),
-        pytest.param(b"<p><a href=x>" * 250_000, id="anchors that are never closed"),
-        pytest.param(b"<meta name=robots content=noai " * 150_000, id="meta tags that are never closed"),
-    ],
-)
-def test_the_largest_that_may_be_is_read_within_the_limit_of_a_child(page):
-    rows = [body(page), body(b"<a href=b>")]
-    assert len(page) <= CrawlLimits().max_page_bytes
-    with GuardedPool("filters.links:factory", {}) as pool:
-        found = pool.run(pa.RecordBatch.from_pylist(rows, schema=BODIES))
-    assert found.failures == []
-    assert found.outputs["pages"].num_rows == 2

@@ -8,12 +8,13 @@ import pyarrow as pa
 
 from filters.guard import GuardedPool
 from filters.links import BODIES
+from filters.robots import Robots
 from filters.scope import Scope, trap
 from filters.url import UrlError, canonical_url, domain_key, location, url_id
 from manifests.limits import CrawlLimits
 from manifests.reasons import LinkSkipped
 from pipelines.crawl.block import Crawl
-from pipelines.crawl.fetched import Fetched, Target, pending_rows
+from pipelines.crawl.fetched import Fetched, SiteFile, Target, pending_rows
 
 MAX_CAPTION_CHARS = 4096
 READ_KINDS = ("page", "sitemap")
@@ -59,6 +60,20 @@ class Discover:
         self._pages(pages, places, read)
         self._links(links, places, fetched, read)
         return read
+
+    def sitemaps(self, file: SiteFile) -> list[Target]:
+        """Return the sitemaps that a robots.txt names, as far as this crawl may read them."""
+        if file.kind != "robots" or file.exchange is None or not 200 <= file.exchange.status <= 299:
+            return []
+        if not self.block.sitemaps:
+            return []
+        body = file.exchange.payload[: self.limits.max_robots_bytes]
+        found = []
+        for named in Robots.parse(body, self.block.agent).sitemaps[: self.limits.max_sitemaps_per_host]:
+            url = self._canonical(named)
+            if not isinstance(url, LinkSkipped):
+                found.append(self._target(url, "sitemap", "sitemap", None, _robots_txt(file)))
+        return [target for target in found if isinstance(target, Target)]
 
     def _pages(self, pages: pa.RecordBatch, places: list[int], read: Read) -> None:
         for page in pages.to_pylist():
@@ -112,7 +127,9 @@ class Discover:
 
     def _target(self, url: str, kind: str, origin: str, text: str | None, parent: Target) -> Target | LinkSkipped:
         """Return the frontier's row for a link; embedded media may lie on any host."""
-        depth = parent.depth + (1 if origin == "link" and kind == "page" else 0)
+        depth = depth_of(kind, origin, parent)
+        if kind == "sitemap" and depth > self.limits.max_sitemap_depth:
+            return LinkSkipped.TOO_DEEP
         objection = self.objection(url, depth)
         if objection is not None and not (objection is LinkSkipped.OUT_OF_SCOPE and kind not in READ_KINDS):
             return objection
@@ -135,6 +152,22 @@ class Discover:
             None,
             None,
         )
+
+
+def _robots_txt(file: SiteFile) -> Target:
+    """Return a robots.txt as what its sitemaps were found in."""
+    url = f"{file.authority}/robots.txt"
+    return Target(file.key, b"", url, file.authority, "robots", "seed", None, None, 0, 0, 0, 0, None, None, None)
+
+
+def depth_of(kind: str, origin: str, parent: Target) -> int:
+    """Return how many links a reference is away from a seed.
+
+    A page that a sitemap names is as good as a seed; a sitemap counts the sitemaps above it.
+    """
+    if parent.kind == "sitemap":
+        return parent.depth + 1 if kind == "sitemap" else 0
+    return parent.depth + (1 if origin == "link" and kind == "page" else 0)
 
 
 def _bodies(fetched: Sequence[Fetched]) -> pa.RecordBatch:

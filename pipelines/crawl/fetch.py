@@ -18,6 +18,7 @@ from pipelines.crawl.answers import Admit
 from pipelines.crawl.block import Crawl
 from pipelines.crawl.claims import RENEW_S, Claim
 from pipelines.crawl.discover import Discover
+from pipelines.crawl.fetched import Target
 from pipelines.crawl.frontier import KnownIds, Quota, merge_hosts, remaining, select
 from pipelines.crawl.judge import Judge
 from pipelines.crawl.part import PartWriter, finished_parts
@@ -76,7 +77,12 @@ class FetchRange:
             resumed=claim.is_resumed,
         )
         judge, discover = Judge(self.block), Discover(self.pool, self.block, self.limits, self.scope)
-        writer = PartWriter(self.store, arguments["prefix"], len(parts), judge, discover, self.file_info)
+
+        def follow(target: Target) -> None:
+            if low <= target.key < high and known.add(target.url_id):
+                schedule.add(target, clock())
+
+        writer = PartWriter(self.store, arguments["prefix"], len(parts), judge, discover, self.file_info, follow)
         bytes_left = arguments["bytes"] - sum(part["kept_bytes"] for part in parts)
         if rows.num_rows and bytes_left > 0:
             asyncio.run(self._crawl(schedule, writer, clock, claim, known, bytes_left))

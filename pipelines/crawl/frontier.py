@@ -82,10 +82,8 @@ def select(frontier: pa.Table, quota: Quota) -> pa.Table:
     ready = in_fetch_order(frontier.filter(pc.or_(pending, pc.less(frontier["visits"], quota.visits))))
     if not ready.num_rows:
         return ready
-    place = _places(ready["authority"])
-    fits = place < quota.per_host_and_round
-    fits &= _within_host_limit(frontier, ready, quota.per_host)
-    ready = ready.filter(pa.array(fits))
+    ready = ready.filter(pa.array(_within_host_limit(frontier, ready, quota.per_host)))
+    ready = ready.filter(pa.array(_places(ready["authority"]) < quota.per_host_and_round))
     if ready.num_rows <= quota.pages:
         return ready
     ids = _words(ready["url_id"])[:, 0]
@@ -107,21 +105,20 @@ def _within_host_limit(frontier: pa.Table, ready: pa.Table, per_host: int) -> Bo
 
 
 def remaining(selected: pa.Table, outcomes: pa.Table, discovered: pa.Table, known: KnownIds) -> pa.Table:
-    """Return what a worker that was killed still has to fetch: `selected`, and redirects within a domain.
+    """Return what a worker that was killed still has to fetch: `selected`, redirects within a domain, and sitemaps.
 
-    `outcomes` and `discovered` are all that its committed batches hold; `known` are the ids of the frontier, to which
-    those of the redirects are added.
+    `outcomes` and `discovered` are all that its committed batches hold of its range; `known` are the ids of the
+    frontier, to which those of the redirects and sitemaps are added, fetched or not.
     """
-    left = selected.filter(pc.invert(pc.is_in(selected["url_id"], _set(outcomes["url_id"]))))
-    hops = discovered.filter(pc.equal(discovered["origin"], "redirect"))
-    hops = hops.filter(pc.invert(pc.is_in(hops["url_id"], _set(outcomes["url_id"]))))
+    follows = pc.or_(pc.equal(discovered["origin"], "redirect"), pc.equal(discovered["kind"], "sitemap"))
+    hops = discovered.filter(follows)
+    columns = [hops[name].to_pylist() for name in ("key", "url_id", "kind", "referrer")]
     own = [
-        domain_key(location(referrer).domain) == key and known.add(url_id)
-        for referrer, key, url_id in zip(
-            *(hops[name].to_pylist() for name in ("referrer", "key", "url_id")), strict=True
-        )
+        (kind == "sitemap" or key == domain_key(location(referrer).domain)) and known.add(url_id)
+        for key, url_id, kind, referrer in zip(*columns, strict=True)
     ]
-    return pa.concat_tables([left, hops.filter(pa.array(own, pa.bool_()))]).combine_chunks()
+    rows = pa.concat_tables([selected, hops.filter(pa.array(own, pa.bool_()))])
+    return rows.filter(pc.invert(pc.is_in(rows["url_id"], _set(outcomes["url_id"])))).combine_chunks()
 
 
 def merge_frontier(

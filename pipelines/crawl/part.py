@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -15,7 +15,7 @@ from manifests.store import Store
 from pipelines.crawl.claims import ClaimLostError
 from pipelines.crawl.compose import put_part
 from pipelines.crawl.discover import Discover
-from pipelines.crawl.fetched import Batch, SiteFile, pending_rows
+from pipelines.crawl.fetched import Batch, SiteFile, Target, pending_rows
 from pipelines.crawl.judge import Judge, Judged
 from pipelines.crawl.records import HOST, OUTCOME
 from pipelines.crawl.warc import Capture, write_captures
@@ -41,24 +41,35 @@ class PartWriter:
     """The sink of a range's worker."""
 
     def __init__(
-        self, store: Store, prefix: str, number: int, judge: Judge, discover: Discover, file_info: dict[str, str]
+        self,
+        store: Store,
+        prefix: str,
+        number: int,
+        judge: Judge,
+        discover: Discover,
+        file_info: dict[str, str],
+        follow: Callable[[Target], None],
     ) -> None:
         self.store, self.prefix, self.number = store, prefix, number
         self.judge, self.discover, self.file_info = judge, discover, file_info
+        self.follow = follow
         self.written: list[dict[str, Any]] = []
 
     async def write(self, batch: Batch) -> None:
-        """Commit the batch, in a thread."""
-        await asyncio.to_thread(self.store_part, batch)
+        """Commit the batch, in a thread; the sitemaps that it leads to may be read in the same round."""
+        for target in await asyncio.to_thread(self.store_part, batch):
+            self.follow(target)
 
-    def store_part(self, batch: Batch) -> None:
+    def store_part(self, batch: Batch) -> list[Target]:
         """Read the pages, judge them, write the records and the rows, and then the marker.
 
-        Raises ClaimLostError where somebody else has written a part of this number.
+        Return the sitemaps that were found. Raises ClaimLostError where somebody else has written this part.
         """
         read = self.discover(batch.fetched)
         judged = [self.judge(each, read.policy.get(row, ())) for row, each in enumerate(batch.fetched)]
         followed = [row for row, each in enumerate(judged) if each.state == "kept"]
+        sitemaps = [target for file in batch.files for target in self.discover.sitemaps(file)]
+        sitemaps += [t for row in followed for t in read.links.get(row, ()) if t.kind == "sitemap"]
         stem = f"{self.prefix}/{self.number:05d}"
         marker = {
             **self._captures(stem, judged, batch.files),
@@ -66,6 +77,7 @@ class PartWriter:
             "discovered": [
                 *self._run(f"{stem}-links", read.found(followed), ORDER[:2]),
                 *self._run(f"{stem}-redirects", redirects(judged), ORDER[:2]),
+                *self._run(f"{stem}-sitemaps", pending_rows(sitemaps), ORDER[:2]),
             ],
             "hosts": self._run(f"{stem}-hosts", batch.hosts.cast(HOST), ("key", "authority")),
             "kept_bytes": sum(len(e.fetched.exchange.body) for e in judged if e.state == "kept" and e.fetched.exchange),
@@ -75,6 +87,7 @@ class PartWriter:
             raise ClaimLostError(f"{part_marker(self.prefix, self.number)}: another worker fetches from these hosts")
         self.written.append(marker)
         self.number += 1
+        return sitemaps
 
     def _run(self, stem: str, table: pa.Table, order: Sequence[str]) -> list[dict[str, Any]]:
         return [write_run(self.store, stem, table, order).as_json()] if table.num_rows else []

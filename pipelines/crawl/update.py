@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 
 from manifests.keys import key_range
 from manifests.limits import CrawlLimits
+from manifests.reasons import FetchFailed
 from manifests.runs import gather, load_runs, write_run
 from manifests.shards import write_shard
 from manifests.store import Store
@@ -94,7 +95,9 @@ def account(taken: pa.Table, last: pa.Table, frontier: pa.Table) -> dict[str, An
     out = Counter[str]()
     for state, reason, kind in zip(*(last[name].to_pylist() for name in ("state", "reason", "kind")), strict=True):
         verdict = VERDICTS[state] if state != "kept" or kind in KEPT else SITEMAP
-        out[f"{verdict}/{reason}" if verdict in ("refused", "quarantined") else verdict] += 1
+        if reason == FetchFailed.CLIENT_ERROR:
+            verdict = "skipped"  # the site has no such page: nothing is broken
+        out[verdict if "/" in verdict or verdict == "kept" else f"{verdict}/{reason}"] += 1
     left = pc.sum(pc.is_in(unanswered, value_set=pending)).as_py() or 0
     if left:
         out[LEFT] = left

@@ -212,7 +212,8 @@ class _Records:
         if not capture.is_revisit:
             hashed.update(exchange.body)
             more = [*_given("Truncated", exchange.truncated), ("WARC-Payload-Digest", labelled_digest(exchange.body))]
-            more += _given("Identified-Payload-Type", capture.media_type)
+            if capture.media_type != exchange.content_type[0]:  # what is declared stands in the HTTP head
+                more += _given("Identified-Payload-Type", capture.media_type)
             return self._fields("response", _label(hashed.digest()), more)
         uri, date = capture.revisit_of or (None, None)
         more = [*_given("Refers-To-Target-URI", uri), *_given("Refers-To-Date", date)]

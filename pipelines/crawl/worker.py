@@ -152,7 +152,7 @@ class _Worker:
             else:
                 self.requests += 1
                 self.totals.requests += 1
-                self._spawn(self._page(item) if item.kind == "page" else self._file(item))
+                self._spawn(self._page(item, self._reserve(item)) if item.target else self._file(item))
 
     def _has_room(self) -> bool:
         limits, written = self.limits, self.written
@@ -230,11 +230,9 @@ class _Worker:
 
     # Requests
 
-    async def _page(self, item: Item) -> None:
+    async def _page(self, item: Item, reserved: float) -> None:
         target = item.target
         assert target is not None
-        expected = self._expected(target.kind)
-        self.reserved += expected
         started_s = self.clock()
         exchange, error = None, None
         try:
@@ -244,7 +242,7 @@ class _Worker:
         except FetchError as failed:
             exchange, error = failed.exchange, _bare(failed)
         finally:
-            self.reserved -= expected
+            self.reserved -= reserved
             self.requests -= 1
         self._answered(item, target, exchange, error, started_s)
 
@@ -284,7 +282,8 @@ class _Worker:
         self.totals.bytes += size
         site.pages += 1
         site.bytes += size
-        self.mean_bytes[kind] = self._expected(kind) * (1 - MEAN_WEIGHT) + size * MEAN_WEIGHT
+        mean = self.mean_bytes.get(kind, float(size))
+        self.mean_bytes[kind] = mean + (size - mean) * MEAN_WEIGHT
 
     def _follow(self, target: Target, found: Target, now: float) -> None:
         """Queue a redirect within the domain; what leads elsewhere, or is known, waits for the update."""
@@ -366,9 +365,13 @@ class _Worker:
     def _max_bytes(self, kind: str) -> int:
         return getattr(self.limits, _LIMITS[kind])  # type: ignore[no-any-return]
 
-    def _expected(self, kind: str) -> float:
-        """Return how large a body of this kind is likely to be; before the first, an eighth of a batch."""
-        return self.mean_bytes.get(kind, min(self._max_bytes(kind), self.limits.checkpoint_bytes / 8))
+    def _reserve(self, item: Item) -> float:
+        """Reserve memory for a body: twice the mean of its kind, before the first one the limit; return the bytes."""
+        kind = item.target.kind if item.target else "page"
+        limit = float(self._max_bytes(kind))
+        reserved = min(limit, 2 * self.mean_bytes.get(kind, limit))
+        self.reserved += reserved
+        return reserved
 
 
 def _bare(error: FetchError | None) -> FetchError | None:

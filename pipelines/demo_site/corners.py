@@ -9,6 +9,7 @@ from datetime import date, timedelta
 from pipelines.demo_input import Package
 from pipelines.demo_site.host import HTML, Host, bytes_resource, document, moved, page_response, resource
 from pipelines.demo_site.message import Piece, Request, Response
+from pipelines.demo_site.resource import encode
 
 NAME = "corners.example"
 PORTAL = "installation-guide.example"
@@ -66,7 +67,7 @@ def _redirects(host: Host) -> None:
         host.add(f"/far/{hop}", moved(f"/far/{hop + 1}", 302), "", "Too far" if not hop else "")
     host.add(f"/far/{FAR}", resource(document("Too far", "<p>Nobody comes here.</p>"), HTML))
     host.add("/away", moved("http://apache.example/en/caching.html"), "redirected", "On another host")
-    host.add("/file", moved("file:///etc/hostname", 302), "redirected", "To a file")
+    host.add("/file", moved("file:///etc/hostname", 302), "failed/blocked_scheme", "To a file")
     host.home_links.append((f"http://someone:secret@{NAME}/chain/end.html", "A link with a password"))
     host.home_links.append((f"http://{NAME}:80/articles/caching.html#top", "The article again"))
     host.home_links.append((f"http://{NAME}/articles/caching.html?utm_source=home", "The article, followed about"))
@@ -143,11 +144,11 @@ def _codings(host: Host, article: bytes, japanese: bytes) -> None:
         host.add(f"/charset/{charset}.html", bytes_resource(coded, "text/html"), "kept", f"日本語 {charset}")
     twice = gzip.compress(gzip.compress(article, 6, mtime=0), 6, mtime=0)
     thrice = gzip.compress(twice, 6, mtime=0)
-    bomb = gzip.compress(bytes(BOMB_BYTES), 9, mtime=0)
+    bomb = encode(bytes(BOMB_BYTES), "br")
     for name, codings, body, fate in (
         ("twice", "gzip, gzip", twice, "kept"),
         ("thrice", "gzip, gzip, gzip", thrice, "failed/too_many_codings"),
-        ("bomb", "gzip", bomb, "failed/decoded_too_large"),
+        ("bomb", "br", bomb, "failed/decoded_too_large"),
         ("damaged", "gzip", twice[:200] + twice[300:], "failed/damaged_coding"),
     ):
         fields = (("Content-Type", "text/html"), ("Content-Encoding", codings))

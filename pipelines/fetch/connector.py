@@ -9,6 +9,7 @@ import socket
 import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import lru_cache
 from ipaddress import ip_address
@@ -23,6 +24,7 @@ from pipelines.fetch.addresses import LOOPBACK, forbidden
 NAME_TTL_S = 300.0  # an answer is used so long; the system's own cache may be shorter or longer
 MAX_NAMES = 20_000
 MAX_ADDRESSES = 8  # of one name
+MAX_LOOKUPS = 32  # at once
 KEEP_ALIVE_S = 15.0
 
 Lookup = Callable[[str], Awaitable[Sequence[str]]]
@@ -41,8 +43,18 @@ async def system_lookup(host: str) -> list[str]:
 
     Raises OSError; UnicodeError for a name that DNS can't hold.
     """
-    found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+    def ask() -> list[str]:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG)
+        return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+    return await asyncio.get_running_loop().run_in_executor(_askers(), ask)
+
+
+@lru_cache(maxsize=1)
+def _askers() -> ThreadPoolExecutor:
+    """Return threads enough that names nobody answers for don't keep the others waiting."""
+    return ThreadPoolExecutor(MAX_LOOKUPS, "names")
 
 
 class Names(AbstractResolver):

@@ -1,10 +1,10 @@
 """Requests' and responses' heads as bytes: what a WARC file keeps of them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 
 _TRANSFER = frozenset({b"transfer-encoding"})
 
-RawFields = Iterable[tuple[bytes, bytes]]
+RawFields = Sequence[tuple[bytes, bytes]]
 
 
 def request_head(target: str, host: str, fields: Mapping[str, str]) -> bytes:
@@ -22,7 +22,10 @@ def response_head(version: tuple[int, int], status: int, reason: str | None, fie
 
 def field_text(fields: RawFields) -> tuple[tuple[str, str], ...]:
     """Return the fields as text, names in lower case; what is no UTF-8 is taken for ISO 8859-1 (RFC 9110, 5.5)."""
-    return tuple([(_text(name).lower(), _text(value)) for name, value in fields])
+    try:
+        return tuple([(name.decode().lower(), value.decode()) for name, value in fields])
+    except UnicodeDecodeError:
+        return tuple([(_text(name).lower(), _text(value)) for name, value in fields])
 
 
 def _text(value: bytes) -> str:
