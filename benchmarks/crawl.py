@@ -158,10 +158,14 @@ def responses(out: Path) -> Iterator[str]:
                 yield record.headers["WARC-Target-URI"]
 
 
+def whole_hosts(pages: int) -> int:
+    """Return the pages of as many hosts as `pages` fill, at least one."""
+    return max(1, pages // PAGES_A_HOST) * PAGES_A_HOST
+
+
 def rows(pages: int, repeats: int, *, with_peers: bool = True, settings: Sequence[str] = ()) -> list[Row]:
     """Measure at `pages` and ten times that; return how the crawl compares."""
-    if pages % PAGES_A_HOST:
-        raise ValueError(f"{pages} pages are no whole hosts of {PAGES_A_HOST}")
+    pages = whole_hosts(pages)
     series: Series = {}
     with sites() as site:
         contenders = [ours(site, settings), *(bare(site, how) for how in BARE)]
@@ -194,6 +198,7 @@ Sample = tuple[int, int, int]  # pages served so far, peak bytes of the worker, 
 
 def memory(pages: int, settings: Sequence[str] = ()) -> Row:
     """Crawl `pages` pages; return the peak memory of all of it over that of its first fifth."""
+    pages = whole_hosts(pages)
     with sites() as site, tempfile.TemporaryDirectory(prefix="corpusmill-bench-") as out:
         its = site(pages)
         samples = list(watched(command_of_ours(its, Path(out), settings), its))

@@ -103,8 +103,9 @@ def _declared(payload: bytes, transport: str | None, is_markup: bool) -> tuple[s
     head = payload[:DECLARATION_BYTES]
     if b"<!--" in head:
         head = _COMMENT.sub(b"", head)
-    found = _XML_DECLARATION.match(head) or _META.search(head)
-    encoding = codec_of(found[1].decode("ascii", "replace")) if found else None
+    declared = _XML_DECLARATION.match(head)
+    found = [declared] if declared else _META.finditer(head)
+    encoding = next(filter(None, (codec_of(each[1].decode("ascii", "replace")) for each in found)), None)
     if encoding and encoding.startswith("utf-16"):
         encoding = "utf-8"  # we could read the declaration, so it isn't (HTML standard, 13.2.3.2)
     return (encoding, "declaration") if encoding else None

@@ -16,6 +16,7 @@ from resiliparse.extract.html2text import extract_plain_text
 from resiliparse.parse.html import HTMLTree
 
 from filters import markup, prescan
+from filters.page_policy import policy_lines
 from filters.parts import DocumentParts, ImageAddress, cut, order_parts
 from filters.prescan import (
     AT,
@@ -55,7 +56,6 @@ _ATTRIBUTE = re.compile(rb"""[\s/]([^\s/>][^\s/>=]*)(?:\s*=\s*(?:"([^"]*)"?|'([^
 _IMAGE_SOURCES = ("src", "data-src", "data-original", "data-lazy-src", "srcset")
 _IMAGE_ATTRIBUTES = frozenset(name.encode() for name in ("alt", *_IMAGE_SOURCES))
 _SPACE = re.compile(r"\s+")
-_META_NAMES = ("robots", "tdm-reservation", "corpusmill")
 
 
 class Page(NamedTuple):
@@ -105,7 +105,7 @@ def read_page(page: bytes, scan: prescan.Scan, uri: str) -> Page:
         parts=DocumentParts(order_parts(text, blocks, images[:, 0]), _addresses(page, places[images[:, 1]], base)),
         markup=[(kind, _MARK_CHARACTER.sub("", content)) for kind, content in _markup(tree, scan.hints)],
         license=_license(tree, uri) if scan.hints & HAS_LICENSE else None,
-        policy=_policy(tree) if scan.hints & HAS_POLICY else [],
+        policy=policy_lines(tree) if scan.hints & HAS_POLICY else [],
     )
 
 
@@ -195,13 +195,3 @@ def _license(tree: Any, uri: str) -> str | None:
 def _title(tree: Any) -> str | None:
     title = _MARK_CHARACTER.sub("", tree.title or "").replace("\0", "")
     return _SPACE.sub(" ", title).strip() or None
-
-
-def _policy(tree: Any) -> list[str]:
-    lines = []
-    for meta in tree.document.query_selector_all("meta[name]").values():
-        name = meta.getattr("name").strip().lower()
-        content = meta.getattr("content")
-        if name in _META_NAMES and content:
-            lines.append(f"meta {name}: {_SPACE.sub(' ', content).strip()}")
-    return lines

@@ -137,8 +137,8 @@ def _character_classes() -> np.ndarray:
 _KEYS, _KINDS = _name_table()
 _SPACE, _CLOSE, _SLASH, _EQUALS = 1, 2, 4, 8
 _CLASS = _character_classes()
-_ROBOTS, _TDM, _US, _LD_JSON = (
-    np.frombuffer(word, np.uint8) for word in (b"robots", b"tdm-", b"corpusmill", b"ld+json")
+_ROBOTS, _TDM, _CONTENT, _US, _LD_JSON = (
+    np.frombuffer(word, np.uint8) for word in (b"robots", b"tdm-", b"content-", b"corpusmill", b"ld+json")
 )
 
 
@@ -369,6 +369,7 @@ def _hint(what: int, data: Any, begin: int, end: int) -> int:
         return HAS_DETAILS
     if what == META:
         found = _contains(data, begin, end, _ROBOTS) or _contains(data, begin, end, _TDM)
+        found = found or _contains(data, begin, end, _CONTENT)  # content-usage, content-signal
         return HAS_POLICY if found or _contains(data, begin, end, _US) else 0
     return HAS_JSON_LD if _contains(data, begin, end, _LD_JSON) else 0
 

@@ -79,7 +79,9 @@ class FetchFailed(StrEnum):
     SERVER_ERROR = "server_error"  # 5xx, after every attempt
     CLIENT_ERROR = "client_error"  # 4xx
     MEDIA_TYPE = "media_type"  # not what this crawl keeps
+    UNREADABLE = "unreadable"  # no parser survived it, so what its owner says in it is not known
     ROBOTS_UNREACHABLE = "robots_unreachable"  # RFC 9309, section 2.3.1.4: then nothing may be fetched
+    REPEATS_ITSELF = "repeats_itself"  # more than 90 % of the host's last 100 pages were seen before
     DELAY_TOO_LONG = "delay_too_long"  # Crawl-delay beyond crawl.max_delay_s
 
 

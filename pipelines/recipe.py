@@ -230,7 +230,7 @@ class Recipe(Block):
             if name == CRAWLED and self.crawl is not None:
                 raise wrong(("inputs", i, "name"), f"{CRAWLED} is what the crawl block brings; use another name")
         if not self.inputs and self.crawl is None:
-            raise wrong((), "there is nothing to read: give inputs, or a crawl block")
+            raise wrong(("inputs",), "there is nothing to read: give inputs, or a crawl block")
         return self
 
     def limits(self) -> Limits:

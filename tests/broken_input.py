@@ -187,11 +187,13 @@ def odd_responses() -> list[bytes]:
     other, again = (Page(f"https://a.example/{name}", victims()[0]) for name in ("again", "again"))
     lying = Page(bad_uri("lying-header"), without_declaration(twin()), "text/html; charset=shift_jis")
     copy = replace(other, uri="https://a.example/copy")
-    refusals = (("X-Robots-Tag", "noai"),), (("TDM-Reservation", "1"),)
+    said = (("X-Robots-Tag", "noai"), ("TDM-Reservation", "1"), ("Content-Usage", "train-ai=n"))
+    refusals = [(line,) for line in said]
     return [
         *map(response, (other, again, copy, lying)),
         *(response(Page(bad_uri(f"refused-{i}"), victims()[1], headers=said)) for i, said in enumerate(refusals)),
         response(Page(bad_uri("refused-meta"), b"<meta name=robots content=noindex>" + victims()[1])),
+        response(Page(bad_uri("refused-signal"), b"<meta name=content-signal content='ai-train=no'>" + victims()[1])),
         response(Page(bad_uri("gone"), b"<p>gone", status="404 Not Found")),
         response(Page(bad_uri("picture"), b"\xff\xd8\xff", "image/jpeg")),
     ]

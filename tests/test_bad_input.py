@@ -21,7 +21,6 @@ from manifests.records import RAW
 SETTINGS = (
     "--set", "text.shards=2",
     "--set", "text.dropped_text_sample=1.0",
-    "--set", "text.policy.refuse=[noai, noindex, tdm_reservation]",
     "--set", "limits.parse_cpu_s=1.0",
 )  # fmt: skip
 ALL_ALLOWED = ("--set", "text.max_quarantined_fraction=0.5")
@@ -203,7 +202,7 @@ def test_every_record_is_in_one_place(out):
     assert counts["kept"] == len(jobs.rows(out))
     assert counts["dropped"] + counts["merged"] == len(jobs.rows(out, "dropped"))
     assert counts["quarantined"] == len(jobs.quarantined(out))
-    assert counts["refused"] == len(jobs.rows(out, "refused")) == 3
+    assert counts["refused"] == len(jobs.rows(out, "refused")) == 5
 
 
 def test_verify_finds_a_sound_corpus(out):
@@ -221,6 +220,9 @@ ELSEWHERE = {  # raised by other tests: the test's file, and what is in it
     Quarantine.PARSE_CRASH: ("test_guard.py", "Quarantine.PARSE_CRASH"),
     Quarantine.OUT_OF_MEMORY: ("test_guard.py", "Quarantine.OUT_OF_MEMORY"),
     Quarantine.PARSE_ERROR: ("test_bad_input.py", "test_a_page_that_the_parser_refuses_is_quarantined"),
+    # these two speak in files of the site, which the crawl reads
+    Refused.AI_TXT: ("test_crawl_job.py", "test_every_url_of_the_site_has_the_fate_that_it_should"),
+    Refused.ROBOTS: ("test_crawl_job.py", "test_nothing_that_robots_txt_disallows_was_asked_for"),
 }
 
 

@@ -9,7 +9,7 @@ from urllib.parse import urljoin, urlsplit
 
 import pytest
 
-from benchmarks.crawl import MODES, OURS, check, compared, flat, sites
+from benchmarks.crawl import MODES, OURS, check, compared, flat, sites, whole_hosts
 from benchmarks.crawl_site import PAGES_A_HOST, ROBOTS, Connection, host_name, page_of, templates
 from benchmarks.measure import Usage
 from pipelines.sources.warc_writer import Page, write_warc
@@ -151,3 +151,8 @@ def test_pages_a_cpu_second_are_held_against_scrapys_and_the_bare_libraries():
 )
 def test_memory_is_held_against_the_first_fifth_of_the_pages(samples, verdict):
     assert flat([(pages, worker * MIB, child * MIB) for pages, worker, child in samples], 1000).verdict == verdict
+
+
+@pytest.mark.parametrize(("asked_for", "pages"), [(1, 50), (50, 50), (99, 50), (400, 400)])
+def test_a_site_is_of_whole_hosts(asked_for, pages):
+    assert whole_hosts(asked_for) == pages

@@ -199,16 +199,16 @@ def test_of_two_outcomes_of_a_url_the_later_counts_once():
 
 def test_of_a_host_the_newest_row_stays():
     first = {"key": 1, "authority": "http://a.example", "next_s": 5.0, "robots_until_s": 99.0, "failures": 4}
-    second = first | {"next_s": 9.0, "robots_until_s": 0.0, "failures": 0, "pages": 7}
+    second = first | {"next_s": 9.0, "robots_until_s": 0.0, "failures": 0, "robots": b"new"}
     other = {"key": 1, "authority": "http://b.example"}
     for old, new in (
         (hosts(first), hosts(second, other)),
         (hosts(other, second), hosts(first)),
         (hosts(), hosts(first, other, second)),
     ):
-        assert merge_hosts(old, new).select(["authority", "pages"]).to_pylist() == [
-            {"authority": "http://a.example", "pages": 7},
-            {"authority": "http://b.example", "pages": 0},
+        assert merge_hosts(old, new).select(["authority", "robots"]).to_pylist() == [
+            {"authority": "http://a.example", "robots": b"new"},
+            {"authority": "http://b.example", "robots": None},
         ]
 
 

@@ -273,7 +273,7 @@ def test_a_second_visit_asks_whether_pages_changed_and_stores_revisits(tmp_path)
 
 def dates_of_responses(out):
     dates = {}
-    for path in warcs(out):
+    for path in [*warcs(out), *warcs(out, "diagnostics")]:
         with path.open("rb") as file:
             for record in ArchiveIterator(file):
                 if record.rec_type == "response":

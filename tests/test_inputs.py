@@ -361,7 +361,9 @@ def test_an_output_that_a_pattern_would_choose_is_refused(small, pattern):
 @pytest.mark.parametrize("pattern", ["*.html", "**/*.html", "in/**"])
 def test_an_output_beside_what_a_pattern_chooses_is_not(small, pattern):
     (small / "in").mkdir()
-    (small / "in" / "page.html").write_bytes((small / sorted(p.name for p in small.iterdir() if p.is_file())[0]).read_bytes())
+    (small / "in" / "page.html").write_bytes(
+        (small / sorted(p.name for p in small.iterdir() if p.is_file())[0]).read_bytes()
+    )
     jobs.run("text", small / pattern, "--out", small / "out", "--plan")
 
 

@@ -40,6 +40,8 @@ class Crawl(Block):
         str, AfterValidator(_check_contact), Field(description="page or mail address of whoever runs this crawl")
     ]
     agent: Annotated[str, AfterValidator(_check_token), Field(description="what robots.txt may call us")] = "corpusmill"
+    url_column: Annotated[str, Field(min_length=1, description="of lists in CSV, JSONL and Parquet")] = "url"
+    caption_column: Annotated[str, Field(min_length=1)] = "caption"
     scope: Annotated[
         Literal["host", "domain", "prefix", "any"],
         Field(description="what links may lead to: the seeds' hosts, registrable domains, folders, or anywhere"),

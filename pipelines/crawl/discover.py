@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
+from filters import policy
 from filters.guard import GuardedPool
 from filters.links import BODIES
 from filters.robots import Robots
@@ -27,7 +28,7 @@ class Read:
     policy: dict[int, tuple[str, ...]] = field(default_factory=dict)  # row of the batch -> lines of its meta elements
     links: dict[int, list[Target]] = field(default_factory=dict)  # row -> what it leads to, in scope
     skipped: Counter[str] = field(default_factory=Counter)  # LinkSkipped -> references
-    unread: dict[int, str] = field(default_factory=dict)  # row -> Quarantine: no parser could read it
+    crashed: dict[int, str] = field(default_factory=dict)  # row -> Quarantine: no parser survived it
 
     def found(self, rows: Sequence[int]) -> pa.Table:
         """Return the links of these rows as FRONTIER rows, each URL once."""
@@ -52,7 +53,7 @@ class Discover:
             return read
         done = self.pool.run(_bodies([fetched[row] for row in rows]))
         for failure in done.failures:
-            read.unread[rows[failure.row]] = str(failure.reason)
+            read.crashed[rows[failure.row]] = str(failure.reason)
         places = [rows[row] for row in done.rows.tolist()]
         pages, links = done.outputs["pages"], done.outputs["links"]
         assert isinstance(pages, pa.RecordBatch)
@@ -80,20 +81,19 @@ class Discover:
             row = places[page["row"]]
             if page["policy"]:
                 read.policy[row] = tuple(page["policy"].split("\n"))
-            if page["failed"]:
-                read.unread[row] = page["failed"]
             for reason in (LinkSkipped.MALFORMED, LinkSkipped.SCHEME, LinkSkipped.TOO_LONG):
                 if page[str(reason)]:
                     read.skipped[str(reason)] += page[str(reason)]
 
     def _links(self, links: pa.RecordBatch, places: list[int], fetched: Sequence[Fetched], read: Read) -> None:
         canonical: dict[str, str | LinkSkipped] = {}
+        barren = {row for row in places if self._forbids_following(fetched[row])}
         columns = [links[name].to_pylist() for name in ("row", "url", "kind", "origin", "text", "nofollow")]
         for number, url, kind, origin, text, nofollow in zip(*columns, strict=True):
             if not self._is_asked_for(kind):
                 continue
             row = places[number]
-            if nofollow:
+            if nofollow or row in barren:
                 read.skipped[str(LinkSkipped.NOFOLLOW)] += 1
                 continue
             if (spelled := canonical.get(url)) is None:
@@ -101,7 +101,11 @@ class Discover:
             if isinstance(spelled, LinkSkipped):
                 read.skipped[str(spelled)] += 1
                 continue
-            target = self._target(spelled, kind, origin, text, fetched[row].target)
+            parent = fetched[row].target
+            if origin == "canonical" and location(spelled).domain != location(parent.url).domain:
+                read.skipped[str(LinkSkipped.OUT_OF_SCOPE)] += 1  # RFC 6596: a hint, and not for others
+                continue
+            target = self._target(spelled, kind, origin, text, parent)
             if isinstance(target, Target):
                 read.links.setdefault(row, []).append(target)
             else:
@@ -109,6 +113,10 @@ class Discover:
 
     def _is_asked_for(self, kind: str) -> bool:
         return kind in self.block.kinds or (kind == "sitemap" and self.block.sitemaps)
+
+    def _forbids_following(self, fetched: Fetched) -> bool:
+        """Say whether a page's header (X-Robots-Tag) forbids to follow its links; meta elements are heard before."""
+        return bool(fetched.policy) and "nofollow" in policy.directives(fetched.policy, self.block.agent)
 
     def _canonical(self, url: str) -> str | LinkSkipped:
         try:

@@ -34,6 +34,7 @@ class Target(NamedTuple):
     etag: str | None
     last_modified: str | None
     digest: bytes | None
+    fetched_s: float | None = None  # when the response that `digest` is of was asked for
     chain: tuple[str, ...] = ()  # URLs; the first is the frontier's
 
 
@@ -67,6 +68,7 @@ class Fetched:
     policy: tuple[str, ...] = ()  # the owner's signals for this URL, raw: header, robots.txt, tdmrep.json, ai.txt
     redirect: Target | None = None  # where a redirect leads, if that may be fetched: a discovered row
     skipped: LinkSkipped | None = None  # why it may not
+    digest: bytes | None = None  # sha256 of the payload
 
     @property
     def memory_bytes(self) -> int:

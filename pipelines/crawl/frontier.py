@@ -202,7 +202,7 @@ def _apply(rows: pa.Table, outcomes: pa.Table, max_attempts: int) -> pa.Table:
         "visits": pc.add(was["visits"], pc.cast(ended, pa.int16())),
         "attempts": pc.if_else(ended, pa.scalar(0, pa.int16()), attempts),
         "status": pc.coalesce(came["status"], was["status"]),
-        "fetched_s": pc.if_else(pc.is_valid(came["status"]), came["ended_s"], was["fetched_s"]),
+        "fetched_s": pc.if_else(kept, came["started_s"], was["fetched_s"]),
     }
     for name in ("etag", "last_modified", "digest"):
         confirmed = pc.if_else(unchanged, pc.coalesce(came[name], was[name]), pa.scalar(None, was[name].type))

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any
 
+from filters.scope import Scope
 from manifests.keys import digest_of
 from manifests.limits import CrawlLimits, Limits
 from manifests.manifest import Manifest, load_manifest, newest_version
@@ -34,6 +35,9 @@ class CrawlJob:
     limits: CrawlLimits
     source_limits: Limits
     launcher: Launcher
+
+    def __post_init__(self) -> None:
+        Scope.of(self.block.scope, (), self.block.exclude, self.block.max_depth)  # a wrong prefix is refused here
 
     @cached_property
     def sources(self) -> list[SeedSource]:

@@ -1,12 +1,13 @@
 """What becomes of a fetched URL once its page has been read: the owner's signals in the page may still say no."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from filters import policy
 from manifests.reasons import FetchFailed, Refused
 from pipelines.crawl.block import Crawl
 from pipelines.crawl.fetched import Fetched
+from pipelines.crawl.warc import State
 
 # What a crawl keeps, by the kind that was asked for.
 PAGE_TYPES = (
@@ -36,10 +37,14 @@ class Judged:
     policy: tuple[str, ...]  # every signal that spoke, raw
     verdict: dict[str, Any]
 
+    is_withheld: bool = False  # its owner says no, or what its owner says is not known: its body is not stored
+
     @property
-    def is_capture(self) -> bool:
-        """Say whether there is something for the WARC files."""
-        return self.fetched.exchange is not None
+    def recorded_as(self) -> State:
+        """Return the state under which a WARC record of it stands; of a refused one only the metadata is kept."""
+        if self.is_withheld or self.state == "refused":
+            return "refused"
+        return "failed" if self.state == "retry" else cast(State, self.state)
 
 
 class Judge:
@@ -49,22 +54,26 @@ class Judge:
         self.agent = block.agent
         self.refuse = frozenset(Refused(name) for name in block.refuse)
 
-    def __call__(self, fetched: Fetched, in_page: tuple[str, ...] = ()) -> Judged:
-        """Return the verdict; `in_page` are the lines of the page's own meta elements."""
+    def __call__(self, fetched: Fetched, in_page: tuple[str, ...] = (), *, unread: str | None = None) -> Judged:
+        """Return the verdict; `in_page` are the lines of the page's own meta elements.
+
+        `unread`: no parser survived the page (a Quarantine reason), so these are not known.
+        """
         lines = (*fetched.policy, *in_page)
         said = policy.judge(lines, self.agent) if lines else None
         verdict = said.as_json() if said else {}
+        no = policy.refusal(said.said, self.refuse, fetched.target.kind) if said else None
         state, reason, detail = fetched.state, fetched.reason, fetched.detail
-        if state == "kept" and said and (no := policy.refusal(said.said, self.refuse, fetched.target.kind)):
+        if state == "kept" and no:
             state, reason = "refused", str(no)
+        elif state == "kept" and unread:
+            state, reason, detail = "failed", str(FetchFailed.UNREADABLE), unread
         elif state == "kept" and not is_wanted(fetched):
             media_type = fetched.exchange.content_type[0] if fetched.exchange else None
-            state, reason, detail = (
-                "failed",
-                str(FetchFailed.MEDIA_TYPE),
-                f"{media_type}, asked for {fetched.target.kind}",
-            )
-        return Judged(fetched, state, reason, detail, lines, verdict)
+            state, reason = "failed", str(FetchFailed.MEDIA_TYPE)
+            detail = f"{media_type}, asked for {fetched.target.kind}"
+        withheld = bool(fetched.exchange) and bool(no or unread)
+        return Judged(fetched, state, reason, detail, lines, verdict, withheld)
 
 
 def is_wanted(fetched: Fetched) -> bool:

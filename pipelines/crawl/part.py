@@ -1,7 +1,6 @@
 """A part of a range: what one checkpoint commits. Its marker is written last, so a killed worker goes on behind it."""
 
 import asyncio
-import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -18,7 +17,7 @@ from pipelines.crawl.discover import Discover
 from pipelines.crawl.fetched import Batch, SiteFile, Target, pending_rows
 from pipelines.crawl.judge import Judge, Judged
 from pipelines.crawl.records import HOST, OUTCOME
-from pipelines.crawl.warc import Capture, write_captures
+from pipelines.crawl.warc import Capture, warc_date, write_captures
 
 ORDER = ("key", "url_id", "ended_s")
 FAMILIES = ("warc", "diagnostics")  # what is kept; everything else that was answered
@@ -66,7 +65,10 @@ class PartWriter:
         Return the sitemaps that were found. Raises ClaimLostError where somebody else has written this part.
         """
         read = self.discover(batch.fetched)
-        judged = [self.judge(each, read.policy.get(row, ())) for row, each in enumerate(batch.fetched)]
+        judged = [
+            self.judge(each, read.policy.get(row, ()), unread=read.crashed.get(row))
+            for row, each in enumerate(batch.fetched)
+        ]
         followed = [row for row, each in enumerate(judged) if each.state == "kept"]
         sitemaps = [target for file in batch.files for target in self.discover.sitemaps(file)]
         sitemaps += [t for row in followed for t in read.links.get(row, ()) if t.kind == "sitemap"]
@@ -118,16 +120,24 @@ def capture_of(judged: Judged) -> Capture | None:
         return None
     return Capture(
         fetched.exchange,
-        "failed" if judged.state == "retry" else judged.state,  # type: ignore[arg-type]
+        judged.recorded_as,
         judged.reason,
         judged.verdict,
         judged.policy,
-        None,
+        _revisited(judged),
         fetched.robots_digest,
         fetched.target.referrer,
         fetched.target.caption,
         fetched.exchange.content_type[0],
     )
+
+
+def _revisited(judged: Judged) -> tuple[str, str] | None:
+    """Return (URL, WARC-Date) of the record that holds what has not changed since."""
+    target = judged.fetched.target
+    if judged.state != "unchanged" or target.fetched_s is None:
+        return None
+    return target.url, warc_date(target.fetched_s)
 
 
 def capture_of_file(file: SiteFile) -> Capture | None:
@@ -154,10 +164,10 @@ def _outcome(judged: Judged) -> dict[str, Any]:
         "state": judged.state,
         "reason": judged.reason,
         "detail": judged.detail,
-        "started_s": fetched.started_s,
+        "started_s": found.started_s if found else fetched.started_s,
         "ended_s": fetched.ended_s,
         "robots_digest": fetched.robots_digest,
-        "policy": "\n".join(judged.policy) or None,
+        "policy": "\n".join(judged.policy).encode(errors="backslashreplace").decode() or None,
         "verdict": canonical_json(judged.verdict).decode() if judged.verdict else None,
         "ip": fetched.error.ip if fetched.error else None,
     }
@@ -170,7 +180,7 @@ def _outcome(judged: Judged) -> dict[str, Any]:
             "payload_bytes": len(found.payload),
             "etag": found.header("etag"),
             "last_modified": found.header("last-modified"),
-            "digest": hashlib.sha256(found.payload).digest(),
+            "digest": fetched.digest,
         }
     return row
 

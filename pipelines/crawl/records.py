@@ -31,7 +31,7 @@ FRONTIER = pa.schema(
         ("etag", pa.string()),
         ("last_modified", pa.string()),
         ("digest", DIGEST),  # sha256 of the last payload
-        ("fetched_s", pa.float64()),  # seconds since 1970, of the last response
+        ("fetched_s", pa.float64()),  # seconds since 1970: when the response that was kept last was asked for
     ]
 )
 

@@ -15,6 +15,7 @@ from typing import Literal
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from filters.traps import DuplicateWatch
 from manifests.limits import CrawlLimits
 from manifests.reasons import FetchFailed, Refused
 from pipelines.crawl.block import Crawl
@@ -73,6 +74,7 @@ class Lane:
     sites: list[Site] = field(default_factory=list)
     failures: int = 0  # in a row
     crawl_delay_s: float = 0.0
+    watch: DuplicateWatch = field(default_factory=DuplicateWatch)
     rest: Decision | None = None  # the host is left alone for the rest of the round, and why
     is_idle: bool = True  # neither waiting for its time nor being asked
 
@@ -181,6 +183,15 @@ class Schedule:
         stays = failure is not None and self._requeue(item)
         self._push(lane, now if lane.rest else lane.due_s)
         return stays
+
+    def seen(self, item: Item, digest: bytes) -> None:
+        """Note what a page held: a host that only repeats itself rests for this round (a trap without end)."""
+        lane = item.lane
+        lane.watch.add(digest)
+        if lane.watch.paused and not lane.rest:
+            lane.rest = Decision(
+                "retry", FetchFailed.REPEATS_ITSELF, "nearly all of the last 100 pages were seen before"
+            )
 
     def add(self, target: Target, now: float) -> None:
         """Queue a URL that was found in this round: where a redirect leads to."""

@@ -83,7 +83,7 @@ class SeedOptions:
     @classmethod
     def of(cls, block: Crawl) -> "SeedOptions":
         """Return what a `crawl:` block says about it."""
-        return cls(block.kinds, strip_parameters=block.strip_parameters, sort_query=block.sort_query)
+        return cls(block.kinds, block.url_column, block.caption_column, block.strip_parameters, block.sort_query)
 
 
 class Seed(NamedTuple):

@@ -6,6 +6,7 @@ killed loses no more than that.
 """
 
 import asyncio
+import hashlib
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
@@ -269,10 +270,12 @@ class _Worker:
             self._policy(item.site, target.url, exchange),
             answer.redirect,
             answer.skipped,
+            hashlib.sha256(exchange.payload).digest() if exchange else None,
         )
         self._add(fetched)
         if exchange and answer.state == "kept":
             self._count(item.site, target.kind, exchange)
+            self.schedule.seen(item, fetched.digest or b"")
         if answer.redirect:
             self._follow(target, answer.redirect, now)
 

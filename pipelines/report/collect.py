@@ -14,6 +14,7 @@ from filters.rules import Rule
 from manifests.ledger import Account
 from manifests.manifest import Manifest
 from manifests.store import Store, arrow_file
+from pipelines.report.crawl_data import crawl_data
 from pipelines.report.data import (
     Clusters,
     Funnel,
@@ -61,6 +62,7 @@ def collect(store: Store, manifests: Mapping[str, Manifest]) -> ReportData:
         near_duplicates=tuple(_pairs(store, text, gone)),
         clusters=_clusters(statistics.get("clusters", {})),
         tokenizer=None if trained is None else tokenizer_data(store, trained, published),
+        crawl=crawl_data(manifests["crawl"]) if "crawl" in manifests else None,
         provenance=_provenance(text, trained),
     )
 

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from pipelines.report.crawl_data import CrawlData
+
 Counts = Mapping[str, int]
 
 
@@ -246,6 +248,7 @@ class ReportData:
     near_duplicates: tuple[NearDuplicate, ...] = ()
     clusters: Clusters | None = None
     tokenizer: TokenizerData | None = None
+    crawl: CrawlData | None = None
     scorers: tuple[Scorer, ...] = NO_SCORERS
     provenance: Provenance = Provenance()
 

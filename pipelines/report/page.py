@@ -2,6 +2,7 @@
 
 from importlib import resources
 
+from pipelines.report.crawl import crawl_section
 from pipelines.report.data import Funnel, ReportData
 from pipelines.report.duplicates import duplicates_section
 from pipelines.report.formats import data_size, percent, short, whole
@@ -19,6 +20,7 @@ POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-a
 
 SECTIONS = (
     ("funnel", "Funnel", funnel_section),
+    ("crawl", "Crawl", lambda data: crawl_section(data.crawl)),
     ("rules", "Rules", rules_section),
     ("signals", "Signals", signals_section),
     ("languages", "Languages", languages_section),

@@ -22,7 +22,7 @@ def run(arguments: argparse.Namespace) -> int:
     from pipelines.run import write_report
 
     launcher = Launcher(arguments.out)
-    versions = {job: newest_version(launcher.store, job) for job in ("text", "tokenizer")}
+    versions = {job: newest_version(launcher.store, job) for job in ("crawl", "text", "tokenizer")}
     if not versions["text"]:
         raise FileNotFoundError(
             f"{arguments.out} holds no snapshot of a text job; run `corpusmill text` or `corpusmill run` first"
