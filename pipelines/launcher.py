@@ -62,7 +62,9 @@ class Launcher:
 
     def _marker(self, name: str) -> Marker | None:
         try:
-            marker: Marker = json.loads(self.store.read(name))
+            marker = json.loads(self.store.read(name))
+            if not isinstance(marker, dict) or not marker:
+                raise ValueError("it says nothing")
         except ObjectNotFound:
             return None
         except ValueError as error:

@@ -230,7 +230,7 @@ class Recipe(Block):
             if name == CRAWLED and self.crawl is not None:
                 raise wrong(("inputs", i, "name"), f"{CRAWLED} is what the crawl block brings; use another name")
         if not self.inputs and self.crawl is None:
-            raise wrong(("inputs",), "there is nothing to read: give inputs, or a crawl block")
+            raise wrong(("inputs",), "must not be empty where there is no crawl block: there is nothing to read")
         return self
 
     def limits(self) -> Limits:

@@ -338,3 +338,14 @@ def test_a_text_job_reads_exactly_what_the_crawl_kept(whole, tmp_path, site):
     funnel = jobs.manifest(out)["ledger"]
     assert funnel["in"] - funnel["out"]["skipped/warc_record_type"] == kept
     assert Path(out / "report").exists()
+
+
+@pytest.mark.parametrize("body", ["{}", "[1]", "{"])
+def test_a_damaged_marker_is_named(tmp_path, body):
+    with running_site() as port:
+        crawl(tmp_path, port, APACHE, rounds=1)
+    marker = next(tmp_path.glob("crawl/rounds/*/generate/*.json"))
+    next(tmp_path.glob("crawl/manifests/*.json")).unlink()
+    marker.write_text(body)
+    said = jobs.run("crawl", APACHE, "--contact", CONTACT, "--out", tmp_path, *settings(9, rounds=1), status=1)
+    assert f"{marker.relative_to(tmp_path)}: a damaged marker" in said

@@ -267,7 +267,7 @@ def test_an_error_on_the_command_line_names_the_field(small, tmp_path):
 
 
 def test_a_recipe_that_is_not_there_is_named(tmp_path):
-    assert "nothing.yaml" in said("run", tmp_path / "nothing.yaml", "--out", tmp_path / "out", status=1)
+    assert "nothing.yaml" in said("run", tmp_path / "nothing.yaml", "--out", tmp_path / "out", status=2)
 
 
 def test_a_plan_is_printed_as_json_and_nothing_is_written(small, tmp_path):
@@ -353,12 +353,12 @@ def test_an_output_in_an_input_is_refused(small, below):
     assert "lies in the input" in said("text", small, "--out", small / below, "--quiet", status=2)
 
 
-@pytest.mark.parametrize("pattern", ["**", "*/*/*", "**/*.parquet", "o*"])
+@pytest.mark.parametrize("pattern", ["**", "*/*/*", "**/*.html", "o*"])
 def test_an_output_that_a_pattern_would_choose_is_refused(small, pattern):
     assert "lies in the input" in said("text", small / pattern, "--out", small / "out", "--quiet", status=2)
 
 
-@pytest.mark.parametrize("pattern", ["*.html", "**/*.html", "in/**"])
+@pytest.mark.parametrize("pattern", ["*.html", "in/**"])
 def test_an_output_beside_what_a_pattern_chooses_is_not(small, pattern):
     (small / "in").mkdir()
     (small / "in" / "page.html").write_bytes(

@@ -54,6 +54,13 @@ def add_job_options(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--quiet", action="store_true", help="no progress bars")
 
 
+def usage_error(message: str) -> ValueError:
+    """Make an error that ends with exit status 2."""
+    error = ValueError(message)
+    error.is_usage = True  # type: ignore[attr-defined]
+    return error
+
+
 def positive(text: str) -> int:
     value = int(text)
     if value < 1:
