@@ -10,6 +10,7 @@ import time
 from collections import Counter, defaultdict
 from itertools import pairwise
 from pathlib import Path
+from urllib.parse import quote
 
 import jobs
 import pyarrow as pa
@@ -21,6 +22,7 @@ from warcio.archiveiterator import ArchiveIterator
 
 from manifests.runs import Run, read_run
 from manifests.store import open_store
+from pipelines.demo_input import fetch_package
 from pipelines.demo_site.process import running_site
 from pipelines.demo_site.site import demo_site
 
@@ -349,3 +351,28 @@ def test_a_damaged_marker_is_named(tmp_path, body):
     marker.write_text(body)
     said = jobs.run("crawl", APACHE, "--contact", CONTACT, "--out", tmp_path, *settings(9, rounds=1), status=1)
     assert f"{marker.relative_to(tmp_path)}: a damaged marker" in said
+
+
+def test_a_list_of_image_urls_is_fetched_with_its_captions(tmp_path):
+    """As img2dataset takes them: a Parquet file of URLs and captions; the bytes are those of the package's files."""
+    package = fetch_package("debian-handbook")
+    images = sorted(package.page_folder.glob("ja-JP/images/*.png"))[:12]
+    urls = [f"http://debian-handbook.example/{quote(str(path.relative_to(package.page_folder)))}" for path in images]
+    captions = [f"図 {number}" for number in range(len(urls))]
+    table = pa.table({"URL": [*urls, "file:///etc/hostname"], "TEXT": [*captions, "no"]})
+    pq.write_table(table, tmp_path / "list.parquet")
+    with running_site() as port:
+        columns = {"url_column": "URL", "caption_column": "TEXT", "kinds": "[image]", "rounds": 1}
+        crawl(tmp_path / "out", port, tmp_path / "list.parquet", **columns)
+    bodies, told = {}, {}
+    for path in warcs(tmp_path / "out"):
+        with path.open("rb") as file:
+            for record in ArchiveIterator(file):
+                url = record.rec_headers.get_header("WARC-Target-URI")
+                if record.rec_type == "response":
+                    bodies[url] = record.content_stream().read()
+                elif record.rec_type == "metadata":
+                    told[url] = record.content_stream().read().decode()
+    assert bodies == {url: path.read_bytes() for url, path in zip(urls, images, strict=True)}
+    assert all(f"caption: {caption}\r\n" in told[url] for url, caption in zip(urls, captions, strict=True))
+    assert jobs.manifest(tmp_path / "out", "crawl")["statistics"]["links_skipped"]["scheme"] == 1
