@@ -6,13 +6,15 @@ from typing import Any
 from manifests.ledger import VERDICTS, funnel
 from manifests.manifest import Manifest
 
+NEVER = {"crawl": ("dropped", "merged")}  # job -> verdicts that it does not know
+
 
 def show_funnel(manifest: Manifest) -> str:
-    """Return the ledger's total as a table: every verdict, and under it its reasons, most frequent first."""
+    """Return the ledger's total as a table: every verdict of the job, and under it its reasons, most frequent first."""
     ledger = manifest["ledger"]
     whole = funnel(ledger)
     lines = [_row("in", whole["in"], whole["in"])]
-    for verdict in VERDICTS:
+    for verdict in (each for each in VERDICTS if each not in NEVER.get(manifest["job"], ())):
         lines.append(_row(verdict, whole[verdict], whole["in"]))
         reasons = {name.partition("/")[2]: n for name, n in ledger["out"].items() if name.startswith(f"{verdict}/")}
         lines += [_row(f"    {reason}", n, whole["in"]) for reason, n in _most(reasons.items())]

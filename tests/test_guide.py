@@ -1,4 +1,4 @@
-"""The guide's commands run, in order, as they stand there."""
+"""The commands of the guide and of its page on the crawl run, in order, as they stand there."""
 
 import os
 import re
@@ -8,28 +8,41 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.demo_site.process import running_site
+from pipelines.recipe import load_recipe
+
 ROOT = Path(__file__).parent.parent
-GUIDE = (ROOT / "docs" / "guide.md").read_text()
-COMMANDS = [line for block in re.findall(r"```sh\n(.*?)```", GUIDE, re.S) for line in block.splitlines() if line]
-RECIPE = re.findall(r"```yaml\n(.*?)```", GUIDE, re.S)[0]
-RUN_AFTER = ("corpus/text/manifests/v000001.json", "recipe.schema.json")
+PAGES = {"guide.md": "recipe.yaml", "crawl.md": "crawl.yaml"}  # and what the first recipe of each is called there
+TEXT = {page: (ROOT / "docs" / page).read_text() for page in PAGES}
+
+
+def blocks(page: str, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", TEXT[page], re.S)
+
+
+COMMANDS = [line for page in PAGES for block in blocks(page, "sh") for line in block.splitlines() if line]
+RECIPES = [recipe for page in PAGES for recipe in blocks(page, "yaml")]
+RUN_AFTER = ("corpus/text/manifests/v000001.json", "recipe.schema.json", "crawled/crawl/manifests/v000002.json")
 
 
 @pytest.fixture(scope="module")
 def ran(demo_input_dir, tmp_path_factory) -> list[tuple[str, subprocess.CompletedProcess[str]]]:
-    """Run all commands of the guide in one folder."""
+    """Run all commands of the pages in one folder, the demo's site beside them."""
     folder = tmp_path_factory.mktemp("guide")
-    (folder / "recipe.yaml").write_text(RECIPE)
+    for page, name in PAGES.items():
+        (folder / name).write_text(blocks(page, "yaml")[0])
     (folder / "crawl").symlink_to(demo_input_dir)
     env = {**os.environ, "INPUT": str(demo_input_dir), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     done = []
-    for command in COMMANDS:
-        if "$URI" in command:
-            env |= a_record(folder / "corpus")
-        result = subprocess.run(
-            command, shell=True, cwd=folder, env=env, capture_output=True, text=True, timeout=300, check=False
-        )
-        done.append((command, result))
+    with running_site(max_s=1500) as port:
+        env["PORT"] = str(port)
+        for command in COMMANDS:
+            if "$URI" in command:
+                env |= a_record(folder / "corpus")
+            result = subprocess.run(
+                command, shell=True, cwd=folder, env=env, capture_output=True, text=True, timeout=300, check=False
+            )
+            done.append((command, result))
     assert all((folder / name).exists() for name in RUN_AFTER)
     return done
 
@@ -48,6 +61,48 @@ def test_the_command_works(ran, number):
     assert result.stdout.strip() or ">" in command
 
 
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        pytest.param("--uri http://closed.robots.example/", '"detail": "Disallow: /"', id="the line of robots.txt"),
+        pytest.param("/choice/noai.html", '"policy": "x-robots-tag: noai', id="the owner's words"),
+        pytest.param("crawl.visits=2", "not_modified", id="pages that have not changed"),
+    ],
+)
+def test_the_crawl_says_what_its_page_promises(ran, command, said):
+    (result,) = [result for line, result in ran if command in line]
+    assert said in result.stdout
+
+
+def test_no_command_can_leave_this_machine():
+    crawling = [line for line in COMMANDS if re.match(r"corpusmill (crawl|run crawl\.yaml) ", line)]
+    assert len(crawling) > 3
+    assert all("--set crawl.test_only_loopback=$PORT" in line for line in crawling)
+
+
+@pytest.mark.parametrize("number", range(len(RECIPES)))
+def test_every_recipe_on_the_pages_is_valid(number, tmp_path):
+    (tmp_path / "recipe.yaml").write_text(RECIPES[number])
+    assert load_recipe(tmp_path / "recipe.yaml").corpusmill == 1
+
+
+def test_what_the_page_on_the_crawl_calls_defaults_are_defaults():
+    from manifests.limits import CrawlLimits
+    from pipelines.crawl.block import Crawl
+
+    block, limits = Crawl(seeds=("http://a.example/",), contact="you@a.example"), CrawlLimits()
+    rows = re.findall(r"^\| (.*?) \| ([^|]*?) \|", TEXT["crawl.md"], re.M)
+    defaults = {name: value for names, value in rows for name in re.findall(r"`([a-z_]+)`", names)}
+    known = {name for name in defaults if isinstance(getattr(block, name, None), int | float)}
+    assert {name: float(getattr(block, name)) for name in known} == {name: float(defaults[name]) for name in known}
+    assert {"delay_s", "delay_factor", "max_delay_s", "connections", "pages_per_host_and_round"} <= known
+    said = re.findall(r"`limits\.([a-z_]+)` \(([0-9,]+)( bytes)?\)", TEXT["crawl.md"])
+    assert {name: getattr(limits, name) for name, *_ in said} == {
+        name: int(value.replace(",", "")) for name, value, _ in said
+    }
+    assert len(said) > 3
+
+
 def test_every_verb_is_among_them():
     verbs = {command.split()[1] for command in COMMANDS}
-    assert verbs == {"run", "text", "tokenizer", "verify", "inspect", "report", "schema"}
+    assert verbs == {"run", "crawl", "text", "tokenizer", "verify", "inspect", "report", "schema"}

@@ -202,6 +202,15 @@ def test_one_document_makes_a_page():
     assert "1 record was read" in read.words and "1 document is in the corpus" in read.words
 
 
+def test_what_stands_beside_pages_in_warc_is_no_loss_in_the_header():
+    """A crawl's request and metadata records are skipped: shares at the top are of pages, in the funnel of all."""
+    funnel = Funnel(30, 4, {"warc_record_type": 20, "media_type": 1}, dropped={"a/b": 5})
+    words = Page(render(ReportData("Crawled", funnel))).words
+    assert "10 records were read (and 20 of other types beside them), 4 documents are in the corpus (40.0 %)" in words
+    assert re.search(r"kept 4 40.0 % dropped 5 50.0 % skipped 1 10.0 %", words)
+    assert re.search(r"read 30 100 % skipped.*? − 21 70.0 % ", words)
+
+
 def test_an_empty_place_for_a_scorer_says_none():
     filled = replace(SMALLEST, scorers=(Scorer("quality", "x", "own.bin"), Scorer("toxicity", "y")))
     words = Page(render(filled)).words

@@ -11,8 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from manifests.ledger import Account
+from manifests.local_store import LocalStore
+from manifests.manifest import seal
 from manifests.reasons import FetchFailed, LinkSkipped, Refused
-from pipelines.report.crawl import HOSTS_SHOWN, REASONS_SHOWN, SAID_CHARACTERS, crawl_section
+from pipelines.report import build_report
+from pipelines.report.crawl import HOSTS_SHOWN, REASONS_SHOWN, REFUSALS_SHOWN, SAID_CHARACTERS, crawl_section
 from pipelines.report.crawl_data import CrawlData, CrawlHost, RefusalSample, crawl_data
 from pipelines.report.crawl_reasons import words_for
 
@@ -25,7 +28,7 @@ class Words(HTMLParser):
 
     def __init__(self, markup):
         super().__init__()
-        self.open, self.tags, self.attributes, self.text, self.rows = [], Counter(), [], [], []
+        self.open, self.tags, self.attributes, self.text, self.rows, self.links = [], Counter(), [], [], [], []
         self.feed(markup)
         self.close()
         assert not self.open
@@ -45,6 +48,8 @@ class Words(HTMLParser):
 
     def handle_data(self, data):
         self.text.append(data)
+        if self.open[-1:] == ["a"]:
+            self.links.append(data)
         if ("td" in self.open or "th" in self.open) and self.rows:
             self.rows[-1][-1] += data
 
@@ -72,7 +77,7 @@ def manifest(site):
         refused[reason] += state == "refused"
         failed[reason] += state == "failed"
     rows = [
-        {"authority": name, **states, "bytes": 4000 * states["kept"], "robots": "parsed", "delay_s": 0.002}
+        {"authority": name, **states, "bytes": 4000 * states["kept"], "robots": "parsed"}
         for name, states in hosts.items()
     ]
     states = sum((Counter(each) for each in hosts.values()), Counter())
@@ -112,7 +117,7 @@ def test_every_host_stands_in_a_row_with_its_counts(manifest, read):
         [row] = [row for row in read.rows if row[0] == host["authority"]]
         counts = [host.get(state, 0) for state in ("kept", "refused", "failed", "redirected", "pending")]
         assert row[1:6] == [f"{count:,}" for count in counts]
-        assert row[7:9] == ["read", "0.002 s"]
+        assert row[7] == "read"
 
 
 @pytest.mark.parametrize("kind", ["refused", "failed", "links_skipped", "statuses", "media_types"])
@@ -141,7 +146,7 @@ def test_an_owners_own_words_are_shown_line_by_line(read):
 def test_the_figures_are_those_of_the_manifest(crawl, read):
     assert f"{crawl.kept:,} responses from {crawl.host_count} hosts in 3 rounds." in read.words
     assert f"Of {crawl.read:,} URLs" in read.words
-    for figure in ("2.0 MiB", "6.0 MiB decoded", "450", "20 ms", "9.0 s in all", "228 KiB/s", "50.0 requests/s"):
+    for figure in ("2.0 MiB", "6.0 MiB decoded", "450", "20 ms", "9.0 s in all", "228 KiB/s", "50 requests/s"):
         assert figure in read.words
     assert "pending 7" in read.words
 
@@ -167,7 +172,7 @@ def test_where_there_was_no_crawl_there_is_no_section():
     [
         pytest.param({}, "0 responses from 0 hosts in 0 rounds.", id="nothing yet"),
         pytest.param({"rounds": 1, "host_count": 1, "requests": 3}, "1 host in 1 round.", id="nothing kept, no time"),
-        pytest.param({"hosts": [{"authority": "http://a.example", "robots": None}]}, "not asked", id="robots unknown"),
+        pytest.param({"hosts": [{"authority": "http://a.example", "robots": None}]}, "not known", id="robots unknown"),
         pytest.param(
             {"refusal_samples": [{"url": "http://a.example/", "reason": "ai_txt", "said": None}]}, "–", id="no words"
         ),
@@ -182,6 +187,42 @@ def test_every_reason_has_words_and_no_others_do():
     for reason in (*Refused, *FetchFailed, *LinkSkipped):
         assert words_for(str(reason)), reason
     assert words_for("of_a_later_version") == ""
+
+
+def test_of_many_refusals_every_reason_is_shown_before_any_a_second_time():
+    samples = [RefusalSample(f"http://a.example/{n}", "noai", "noai") for n in range(30)]
+    samples += [RefusalSample("http://b.example/", "ai_txt", "ai.txt Disallow: /")]
+    read = Words(crawl_section(CrawlData(refusal_samples=tuple(samples))))
+    shown = [row[0] for row in read.rows if row and row[0].startswith("http")]
+    assert shown == ["http://a.example/0", "http://b.example/", *(f"http://a.example/{n}" for n in range(1, 11))]
+    assert len(shown) == REFUSALS_SHOWN
+
+
+def sealed(manifest, **more):
+    """The manifest as a crawl commits it, with two WARC files."""
+    warc = {"kind": "warc", "bytes": 3 << 20, "records": 10}
+    shards = [{"name": f"crawl/data/r0001/part-{n:05d}.warc.gz", **warc} for n in range(2)]
+    return seal({**manifest, "settings": {"block": {"contact": "x@y.example"}}, "shards": shards, **more})
+
+
+def test_a_crawl_that_no_text_job_has_read_has_a_report_of_its_own(manifest, tmp_path):
+    made = sealed(manifest)
+    page = build_report(LocalStore(tmp_path), {"crawl": made}).decode()
+    read = Words(page.partition("<body>")[2].partition("</body>")[0])
+    assert "Crawl of 18 hosts" in read.words
+    assert "no text job has read what it brought" in read.words
+    assert "No record was read" not in read.words and "does not balance" not in read.words
+    assert f"pages crawled{made['ledger']['out']['kept']:,}of {made['ledger']['in']:,} URLs taken up" in read.words
+    assert "WARC files26.0 MiB" in read.words
+    assert made["digest"] in read.words
+    assert read.links == ["Crawl", "Provenance"]
+    assert "another one has another digest" in read.words
+
+
+def test_the_title_names_a_single_host(manifest, tmp_path):
+    alone = [{"authority": "http://a.example", "kept": 1}]
+    one = sealed({**manifest, "statistics": {**manifest["statistics"], "host_count": 1, "hosts": alone}})
+    assert b'<h1 dir="auto">Crawl of http://a.example</h1>' in build_report(LocalStore(tmp_path), {"crawl": one})
 
 
 def test_a_section_does_not_grow_with_the_crawl(crawl):
@@ -202,7 +243,7 @@ HOSTILE = ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "</td>
 
 
 def hostile(text):
-    host = CrawlHost(text, 1, 1, 1, 1, 1, 1, text, 1.0)
+    host = CrawlHost(text, 1, 1, 1, 1, 1, 1, text)
     counts = {text: 3}
     samples = (RefusalSample(text, text, text),)
     return CrawlData(1, 1, (host,), *[counts] * 6, 1, 1, 1, 1.0, samples, 1, {"kept": 1})

@@ -5,7 +5,7 @@ are digests, so their first rows are as good as drawn by lot, and the same on ev
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import islice
 from typing import Any
@@ -14,7 +14,8 @@ from filters.rules import Rule
 from manifests.ledger import Account
 from manifests.manifest import Manifest
 from manifests.store import Store, arrow_file
-from pipelines.report.crawl_data import crawl_data
+from pipelines.recipe import CRAWLED
+from pipelines.report.crawl_data import CrawlData, crawl_data
 from pipelines.report.data import (
     Clusters,
     Funnel,
@@ -28,6 +29,7 @@ from pipelines.report.data import (
     Sample,
     Threshold,
 )
+from pipelines.report.samples import spread
 from pipelines.report.trained import tokenizer_data
 from pipelines.text.judges import from_json, is_measured
 from pipelines.text.statistics import edges_of
@@ -39,32 +41,62 @@ SHARDS_LOOKED_AT = 8
 ROWS_LOOKED_AT = 1024  # of a shard
 _SHOWN = ("uri", "source", "language", "language_score", "title", "text")
 _GONE = ("verdict", "reason", "reasons", "kept_id", "similarity")
+_OUTPUT = ("documents", "warc")
 _ROUTES = ("skipped", "quarantined", "refused", "dropped", "merged")
 
 
 def collect(store: Store, manifests: Mapping[str, Manifest]) -> ReportData:
-    """Return the report of a text snapshot and, where there is one, of the tokenizer trained on it."""
+    """Return the report of a text snapshot, of the crawl before it and of the tokenizer trained on it, as there are.
+
+    Where no text was made yet, it is a crawl's alone.
+    """
+    crawled = manifests.get("crawl")
+    if crawled is not None and "text" not in manifests:
+        return _of_crawl(crawled)
     text, trained = manifests["text"], manifests.get("tokenizer")
+    crawl = None if crawled is None else crawl_data(crawled)
     statistics, rules = text["statistics"], from_json(text["settings"]["rules"])
     published = [_sample(row) for row in _rows(store, text, "documents", _SHOWN)]
     sources = _sources(text)
     gone = [row for row in _rows(store, text, "dropped", (*_SHOWN, *_GONE)) if row["text"] is not None]
     dropped = (_sample(row) for row in gone if row["verdict"] == "dropped")
     return ReportData(
-        title=f"Text corpus of {', '.join(sources) if len(sources) <= 3 else f'{len(sources)} inputs'}",
+        title=f"Text corpus of {_origin(sources, crawl)}",
         funnel=funnel_of(text["ledger"]),
         sources=sources,
         rules=tuple(_rule_counts(rules, text)),
         languages=tuple(_language(code, counts) for code, counts in statistics.get("languages", {}).items()),
         histograms=_histograms(rules, statistics.get("histograms", {})),
-        kept_samples=_spread(published, lambda each: each.language),
-        dropped_samples=_spread(dropped, lambda each: each.reasons[:1]),
+        kept_samples=spread(published, lambda each: each.language, SAMPLES),
+        dropped_samples=spread(dropped, lambda each: each.reasons[:1], SAMPLES),
         near_duplicates=tuple(_pairs(store, text, gone)),
         clusters=_clusters(statistics.get("clusters", {})),
         tokenizer=None if trained is None else tokenizer_data(store, trained, published),
-        crawl=crawl_data(manifests["crawl"]) if "crawl" in manifests else None,
-        provenance=_provenance(text, trained),
+        crawl=crawl,
+        provenance=_provenance(text, {"crawl": crawled, "tokenizer": trained}),
     )
+
+
+def _of_crawl(crawled: Manifest) -> ReportData:
+    """Return the report of a crawl that no text job has read."""
+    crawl = crawl_data(crawled)
+    return ReportData(
+        title=f"Crawl of {_hosts(crawl)}",
+        funnel=Funnel(0, 0),
+        crawl=crawl,
+        scorers=(),
+        provenance=_provenance(crawled, {}),
+    )
+
+
+def _origin(sources: Iterable[str], crawl: CrawlData | None) -> str:
+    """Return what a corpus was made of, for its title."""
+    named = [f"a crawl of {_hosts(crawl)}" if each == CRAWLED and crawl else each for each in sources]
+    return ", ".join(named) if len(named) <= 3 else f"{len(named)} inputs"
+
+
+def _hosts(crawl: CrawlData) -> str:
+    return crawl.hosts[0].authority if crawl.host_count == 1 else f"{crawl.host_count:,} hosts"
 
 
 def funnel_of(account: Mapping[str, Any]) -> Funnel:
@@ -142,22 +174,22 @@ def _clusters(counted: Mapping[str, Any]) -> Clusters | None:
     return Clusters({int(size): n for size, n in counted["sizes"].items()}, counted.get("uncompared", 0))
 
 
-def _provenance(text: Manifest, trained: Manifest | None) -> Provenance:
-    documents = [shard for shard in text["shards"] if shard["kind"] == "documents"]
-    versions = text["settings"].get("versions", {})
+def _provenance(made: Manifest, beside: Mapping[str, Manifest | None]) -> Provenance:
+    """Return where a snapshot comes from; `beside` are the snapshots that the report shows too."""
+    shards = [shard for shard in made["shards"] if shard["kind"] in _OUTPUT]
+    versions = made["settings"].get("versions", {})
     parts = ", ".join(f"{name} {number}" for name, number in versions.items() if isinstance(number, int))
-    settings = {"versions of the parts": parts}
-    if trained is not None:
-        settings["manifest digest of the tokenizer"] = trained["digest"]
+    digests = {f"manifest digest of the {job}": each["digest"] for job, each in beside.items() if each is not None}
+    models = made.get("models", {})
     return Provenance(
-        manifest_digest=text["digest"],
-        plan_hash=text.get("plan_hash", ""),
+        manifest_digest=made["digest"],
+        plan_hash=made.get("plan_hash", ""),
         version=_own_version(),
-        recipe=json.dumps(text["settings"], indent=2, ensure_ascii=False),
-        shards=len(documents),
-        output_bytes=sum(shard["bytes"] for shard in documents),
-        models=tuple(Model(name, "language of a document", digest) for name, digest in text["models"].items()),
-        settings=settings,
+        recipe=json.dumps(made["settings"], indent=2, ensure_ascii=False),
+        shards=len(shards),
+        output_bytes=sum(shard["bytes"] for shard in shards),
+        models=tuple(Model(name, "language of a document", digest) for name, digest in models.items()),
+        settings={"versions of the parts": parts, **digests},
     )
 
 
@@ -200,16 +232,6 @@ def _sample(row: Mapping[str, Any]) -> Sample:
         source=row["source"],
         reasons=reasons,
     )
-
-
-def _spread(samples: Iterable[Sample], kind: Callable[[Sample], object]) -> tuple[Sample, ...]:
-    """Choose up to SAMPLES: the first of each kind before the second of any."""
-    seen: dict[object, int] = {}
-    ranked = []
-    for n, sample in enumerate(samples):
-        turn = seen[kind(sample)] = seen.get(kind(sample), -1) + 1
-        ranked.append((turn, n, sample))
-    return tuple(sample for _, _, sample in sorted(ranked, key=lambda each: each[:2])[:SAMPLES])
 
 
 def _pairs(store: Store, text: Manifest, gone: Iterable[Mapping[str, Any]]) -> Iterator[NearDuplicate]:

@@ -6,10 +6,12 @@ from http import HTTPStatus
 from pipelines.report.crawl_data import Counts, CrawlData, CrawlHost, RefusalSample
 from pipelines.report.crawl_reasons import words_for
 from pipelines.report.formats import data_size, percent, plural, seconds, short, whole
+from pipelines.report.samples import spread
 from pipelines.report.tables import bar, count_cell, table
 from pipelines.report.tags import Html, name, tag
 
 HOSTS_SHOWN = 40
+REFUSALS_SHOWN = 12
 REASONS_SHOWN = 30
 SAID_CHARACTERS = 300
 # state -> the colour of style.css that stands for it
@@ -21,7 +23,7 @@ STATES: Mapping[str, str] = {
     "failed": "quarantined",
     "pending": "total",
 }
-_ROBOTS = {"parsed": "read", "allow_all": "none: all allowed", "disallow_all": "unreachable: all forbidden"}
+_ROBOTS = {"parsed": "read", "allow_all": "none", "disallow_all": "withheld"}
 
 
 def crawl_section(crawl: CrawlData | None) -> Html | None:
@@ -92,7 +94,10 @@ def _states(urls: Counts) -> Html | None:
         )
         for state, n in shown
     ]
-    caption = "Every URL that is known, by what came of it last; pending ones wait for a round to come."
+    caption = (
+        "Every URL that is known, by what came of it last: sitemaps that were read are among the kept, "
+        "pending ones wait for a round to come."
+    )
     return tag(
         "figure",
         tag("div", parts, class_="outcome-bar", aria_hidden="true"),
@@ -128,7 +133,7 @@ def _figures(crawl: CrawlData) -> list[tuple[str, str, str]]:
         each = crawl.fetch_s / crawl.requests
         figures.append(("a request", f"{1000 * each:,.0f} ms", f"in the mean; {seconds(crawl.fetch_s)} in all"))
         rate = data_size(round(crawl.bytes / crawl.fetch_s))
-        figures.append(("rate", f"{rate}/s", f"and {1 / each:,.1f} requests/s, a connection"))
+        figures.append(("a connection", f"{rate}/s", f"{1 / each:,.0f} requests/s"))
     return figures
 
 
@@ -146,16 +151,13 @@ def _hosts(crawl: CrawlData) -> Html | None:
         ">pending",
         ">as sent",
         "robots.txt",
-        ">delay",
         "",
     )
     more = crawl.host_count - len(shown)
     left = f" The {whole(len(shown))} largest of {whole(crawl.host_count)} hosts are shown." if more > 0 else ""
-    caption = (
-        f"URLs of each host by what came of them last. Delay: between two requests, as the owner or we set it.{left}"
-    )
+    caption = f"URLs of each host by what came of them last; a sitemap that was read counts as kept here.{left}"
     rows = [_host(each) for each in shown]
-    return tag("figure", tag("h3", "Hosts"), table("sources", columns, rows), tag("figcaption", caption))
+    return tag("figure", tag("h3", "Hosts"), table("sources hosts", columns, rows), tag("figcaption", caption))
 
 
 def _host(host: CrawlHost) -> Html:
@@ -166,8 +168,7 @@ def _host(host: CrawlHost) -> Html:
         tag("th", name(host.authority), scope="row"),
         [count_cell(count) for count in counts.values()],
         tag("td", data_size(host.bytes) if host.bytes else "–", class_="number"),
-        tag("td", _ROBOTS.get(host.robots or "", host.robots or "not asked")),
-        tag("td", f"{host.delay_s:g} s" if host.delay_s is not None else "–", class_="number"),
+        tag("td", _ROBOTS.get(host.robots or "", host.robots or "not known")),
         tag("td", tag("div", parts, class_="outcome-bar thin", aria_hidden="true") if parts else None, class_="bar"),
     )
 
@@ -207,6 +208,7 @@ def _samples(samples: tuple[RefusalSample, ...]) -> Html | None:
     """Return some refused pages with the owners' own words."""
     if not samples:
         return None
+    shown = spread(samples, lambda each: each.reason, REFUSALS_SHOWN)
     rows = [
         tag(
             "tr",
@@ -214,13 +216,13 @@ def _samples(samples: tuple[RefusalSample, ...]) -> Html | None:
             tag("td", tag("code", each.reason, class_="reason-chip")),
             tag("td", [[tag("br") if n else None, tag("code", line)] for n, line in enumerate(_lines(each.said))]),
         )
-        for each in samples
+        for each in shown
     ]
     title = tag("h3", "In the owners' own words")
     caption = (
         "Some of the pages that were refused, with what their owners wrote in a header, in the page or on the host."
     )
-    return tag("figure", title, table("plain", ("page", "refused for", "said"), rows), tag("figcaption", caption))
+    return tag("figure", title, table("said", ("page", "refused for", "said"), rows), tag("figcaption", caption))
 
 
 def _lines(said: str) -> list[str]:

@@ -20,8 +20,7 @@ class CrawlHost:
     redirected: int = 0
     pending: int = 0
     bytes: int = 0
-    robots: str | None = None  # parsed | allow_all | disallow_all, None where it was never asked
-    delay_s: float | None = None
+    robots: str | None = None  # parsed | allow_all | disallow_all, None where it is not known
 
     @property
     def urls(self) -> int:

@@ -35,7 +35,9 @@ FAILED: Mapping[FetchFailed, str] = {
     FetchFailed.SERVER_ERROR: "the server failed, every time",
     FetchFailed.CLIENT_ERROR: "not there, or not for us",
     FetchFailed.MEDIA_TYPE: "not a kind that this crawl keeps",
+    FetchFailed.UNREADABLE: "no parser survived it, so what its owner says in it is not known",
     FetchFailed.ROBOTS_UNREACHABLE: "robots.txt could not be read, so nothing was asked for",
+    FetchFailed.REPEATS_ITSELF: "nearly all of the host's last 100 pages were seen before",
     FetchFailed.DELAY_TOO_LONG: "a Crawl-delay beyond crawl.max_delay_s",
 }
 SKIPPED: Mapping[LinkSkipped, str] = {

@@ -5,9 +5,10 @@ otherwise (`_bytes`, `characters`, `tokens`).
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from manifests.reasons import Skipped
 from pipelines.report.crawl_data import CrawlData
 
 Counts = Mapping[str, int]
@@ -33,6 +34,17 @@ class Funnel:
     def unaccounted(self) -> int:
         """Records that stand nowhere (positive) or in two places (negative); 0 in every committed run."""
         return self.read - self.kept - sum(sum(counts.values()) for _, counts in self.losses)
+
+    @property
+    def beside(self) -> int:
+        """WARC records of other types, the requests and metadata of a crawl above all."""
+        return self.skipped.get(Skipped.WARC_RECORD_TYPE, 0)
+
+    @property
+    def of_pages(self) -> "Funnel":
+        """The same without what stands beside the pages in WARC."""
+        others = {reason: count for reason, count in self.skipped.items() if reason != Skipped.WARC_RECORD_TYPE}
+        return replace(self, read=self.read - self.beside, skipped=others)
 
     @property
     def judged(self) -> int:
@@ -251,6 +263,11 @@ class ReportData:
     crawl: CrawlData | None = None
     scorers: tuple[Scorer, ...] = NO_SCORERS
     provenance: Provenance = Provenance()
+
+    @property
+    def is_crawl_alone(self) -> bool:
+        """Whether no text job has read what the crawl brought."""
+        return self.crawl is not None and not self.funnel.read
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> "ReportData":

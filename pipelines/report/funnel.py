@@ -23,8 +23,10 @@ REASONS: Mapping[str, str] = {
 }
 
 
-def funnel_section(data: ReportData) -> Html:
-    """Return the waterfall of all inputs and a table of each."""
+def funnel_section(data: ReportData) -> Html | None:
+    """Return the waterfall of all inputs and a table of each; None where nothing was there to be read yet."""
+    if data.is_crawl_alone:
+        return None
     return tag(
         "div",
         tag("figure", _waterfall(data.funnel), tag("figcaption", _caption(data.funnel))),

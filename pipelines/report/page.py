@@ -5,7 +5,7 @@ from importlib import resources
 from pipelines.report.crawl import crawl_section
 from pipelines.report.data import Funnel, ReportData
 from pipelines.report.duplicates import duplicates_section
-from pipelines.report.formats import data_size, percent, short, whole
+from pipelines.report.formats import data_size, percent, plural, short, whole
 from pipelines.report.funnel import funnel_section, outcomes
 from pipelines.report.language_names import language_name
 from pipelines.report.languages import languages_section
@@ -19,8 +19,8 @@ from pipelines.report.tokens import tokenizer_section
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
 SECTIONS = (
-    ("funnel", "Funnel", funnel_section),
     ("crawl", "Crawl", lambda data: crawl_section(data.crawl)),
+    ("funnel", "Funnel", funnel_section),
     ("rules", "Rules", rules_section),
     ("signals", "Signals", signals_section),
     ("languages", "Languages", languages_section),
@@ -62,7 +62,7 @@ def _header(data: ReportData) -> Html:
         tag("h1", data.title, dir="auto"),
         tag("p", _summary(data), class_="lead"),
         warning,
-        outcomes(data.funnel),
+        outcomes(data.funnel.of_pages),
         tag("dl", [_figure(*each) for each in _figures(data)], class_="figures"),
         _standing_out(data),
     )
@@ -70,12 +70,16 @@ def _header(data: ReportData) -> Html:
 
 def _summary(data: ReportData) -> list[str | Html]:
     funnel = data.funnel
-    share = tag("strong", percent(funnel.kept, funnel.read))
+    if data.is_crawl_alone:
+        return ["A crawl, and no corpus yet: no text job has read what it brought."]
     if not funnel.read:
         return ["No record was read."]
+    pages = funnel.of_pages.read
+    beside = f" (and {whole(funnel.beside)} of other types beside them)" if funnel.beside else ""
+    share = tag("strong", percent(funnel.kept, pages))
     return [
-        tag("strong", whole(funnel.read)),
-        " record was read, " if funnel.read == 1 else " records were read, ",
+        tag("strong", whole(pages)),
+        f" {plural(pages, 'record was', 'records were')} read{beside}, ",
         tag("strong", whole(funnel.kept)),
         f" {'document is' if funnel.kept == 1 else 'documents are'} in the corpus (",
         share,
@@ -93,19 +97,26 @@ def _unbalanced(data: ReportData) -> Html | None:
 
 
 def _figures(data: ReportData) -> list[tuple[str, str, str]]:
+    read = data.funnel.of_pages.read
     kept_bytes = sum(each.kept_bytes for each in data.languages)
     spoken = [each for each in data.languages if each.kept and each.language != "und"]
-    figures = [("documents kept", short(data.funnel.kept), f"{whole(data.funnel.kept)} of {whole(data.funnel.read)}")]
+    figures: list[tuple[str, str, str]] = []
+    if data.crawl:
+        figures.append(("pages crawled", short(data.crawl.kept), f"of {whole(data.crawl.read)} URLs taken up"))
+    if not data.is_crawl_alone:
+        kept = f"{whole(data.funnel.kept)} of {whole(read)}"
+        figures.append(("documents kept", short(data.funnel.kept), kept))
     if kept_bytes:
         figures.append(("text kept", data_size(kept_bytes), f"{whole(kept_bytes)} bytes of UTF-8"))
     if data.languages:
         figures.append(("languages" if len(spoken) != 1 else "language", whole(len(spoken)), "of kept documents"))
     merged = sum(data.funnel.merged.values())
     if merged:
-        figures.append(("duplicates merged", short(merged), f"{percent(merged, data.funnel.read)} of what was read"))
+        figures.append(("duplicates merged", short(merged), f"{percent(merged, read)} of what was read"))
     if data.provenance.shards:
         size = data_size(data.provenance.output_bytes)
-        figures.append(("shards" if data.provenance.shards > 1 else "shard", whole(data.provenance.shards), size))
+        one = "WARC file" if data.is_crawl_alone else "shard"
+        figures.append((plural(data.provenance.shards, one, f"{one}s"), whole(data.provenance.shards), size))
     if data.tokenizer:
         figures.append(("tokenizer pieces", whole(data.tokenizer.vocabulary), data.tokenizer.algorithm.upper()))
     return figures

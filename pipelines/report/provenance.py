@@ -26,11 +26,26 @@ def scorers_section(data: ReportData) -> Html | None:
 def provenance_section(data: ReportData) -> Html:
     """Return digests, models, times and the settings."""
     origin = data.provenance
-    return tag("div", _facts(origin), _models(origin), _phases(origin.phases), _settings(origin))
+    promise = tag("p", _promise(data), class_="caption")
+    return tag("div", _facts(origin), promise, _models(origin), _phases(origin.phases), _settings(origin))
+
+
+def _promise(data: ReportData) -> str:
+    """Return what a digest stands for: what a crawl brings depends on the world, all that is made of it does not."""
+    if data.is_crawl_alone:
+        return (
+            "What a crawl brings depends on the world and on when it is asked: another one has another digest. "
+            "corpusmill verify checks the files against it."
+        )
+    given = "WARC files" if data.crawl else "input"
+    return (
+        f"The same {given}, recipe and models give the same manifest digest on every runner, with any number of "
+        "workers, interrupted or not; corpusmill verify checks the files against it."
+    )
 
 
 def _facts(origin: Provenance) -> Html | None:
-    shards = f"{whole(origin.shards)} {plural(origin.shards, 'shard', 'shards')}, {data_size(origin.output_bytes)}"
+    shards = f"{whole(origin.shards)} {plural(origin.shards, 'file', 'files')}, {data_size(origin.output_bytes)}"
     facts = [
         ("manifest digest", tag("code", origin.manifest_digest) if origin.manifest_digest else ""),
         ("plan hash", tag("code", origin.plan_hash) if origin.plan_hash else ""),
@@ -43,11 +58,7 @@ def _facts(origin: Provenance) -> Html | None:
     rows = [tag("tr", tag("th", name, scope="row"), tag("td", value)) for name, value in facts if value]
     if not rows:
         return None
-    caption = (
-        "The same input, recipe and models give the same manifest digest on every runner, with any number of workers, "
-        "interrupted or not; corpusmill verify checks the files against it."
-    )
-    return tag("figure", table("plain", (), rows), tag("figcaption", caption))
+    return table("plain", (), rows)
 
 
 def _models(origin: Provenance) -> Html | None:

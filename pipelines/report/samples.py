@@ -1,7 +1,9 @@
 """Documents as examples: what stays beside what goes."""
 
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
 
 from pipelines.report.data import ReportData, Sample
 from pipelines.report.formats import short
@@ -10,6 +12,7 @@ from pipelines.report.tags import Html, foreign, tag
 
 TEXT_SHOWN = 700  # characters
 TITLE_SHOWN = 160
+T = TypeVar("T")
 BLANK_LINES = re.compile(r"[ \t]*\n\s*")
 
 
@@ -57,6 +60,16 @@ def card(sample: Sample, kind: str, body: Html | None = None) -> Html:
 def shortened(text: str, limit: int) -> str:
     """Return text with at most `limit` characters, and a mark where something is left out."""
     return text if len(text) <= limit else text[:limit].rstrip() + " …"
+
+
+def spread(samples: Iterable[T], kind: Callable[[T], object], most: int) -> tuple[T, ...]:
+    """Choose up to `most`: the first of each kind before the second of any."""
+    seen: Counter[object] = Counter()
+    ranked = []
+    for sample in samples:
+        ranked.append((seen[kind(sample)], sample))
+        seen[kind(sample)] += 1
+    return tuple(sample for _, sample in sorted(ranked, key=lambda each: each[0])[:most])
 
 
 def _facts(sample: Sample) -> str:

@@ -23,9 +23,9 @@ def run(arguments: argparse.Namespace) -> int:
 
     launcher = Launcher(arguments.out)
     versions = {job: newest_version(launcher.store, job) for job in ("crawl", "text", "tokenizer")}
-    if not versions["text"]:
+    if not versions["text"] and not versions["crawl"]:
         raise FileNotFoundError(
-            f"{arguments.out} holds no snapshot of a text job; run `corpusmill text` or `corpusmill run` first"
+            f"{arguments.out} holds no snapshot of a crawl or a text job; run `corpusmill crawl`, `text` or `run` first"
         )
     manifests = {job: load_manifest(launcher.store, job, version) for job, version in versions.items() if version}
     print(f"{arguments.out}/{write_report(launcher, manifests, again=True)}")

@@ -1,0 +1,133 @@
+"""`make demo`, as it is: a crawl of the demo's site, on loopback only, then documents, a tokenizer and a report."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import jobs
+import pytest
+
+from pipelines.demo_site.site import demo_site
+from pipelines.recipe import load_recipe
+
+ROOT = Path(__file__).parent.parent
+SECONDS_TO_SEE_THAT_ALL_IS_DONE = 30
+# Notes every connection and every look-up of a name that a Python process of the demo makes, in all of its children.
+WITNESS = """
+import os, socket
+def noting(kind, real, where):
+    def call(*arguments, **named):
+        with open(os.environ["WITNESS"], "a") as notes:
+            notes.write(f"{kind} {where(arguments)}\\n")
+        return real(*arguments, **named)
+    return call
+address = lambda arguments: arguments[1][0] if isinstance(arguments[1], tuple) else "unix"
+socket.socket.connect = noting("connect", socket.socket.connect, address)
+socket.socket.connect_ex = noting("connect", socket.socket.connect_ex, address)
+socket.getaddrinfo = noting("name", socket.getaddrinfo, lambda arguments: arguments[0])
+"""
+LOOPBACK = re.compile(r"connect (127(\.[0-9]+){3}|::1|unix)|name (127(\.[0-9]+){3}|localhost|None|::1?)")
+
+
+def demo(*arguments, status=0, **env):
+    """Run the demo to its end and return what it printed."""
+    command = [sys.executable, "-m", "pipelines.demo", *map(str, arguments)]
+    ended = subprocess.run(
+        command, cwd=ROOT, env={**os.environ, **env}, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert ended.returncode == status, ended.stdout[-3000:] + ended.stderr[-3000:]
+    return ended.stdout + ended.stderr
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory):
+    """The small demo: (output, what it printed, what its processes connected to)."""
+    folder = tmp_path_factory.mktemp("demo")
+    (folder / "sitecustomize.py").write_text(WITNESS)
+    (folder / "notes").touch()
+    said = demo("--small", "--out", folder / "out", PYTHONPATH=f"{folder}:{ROOT}", WITNESS=str(folder / "notes"))
+    return folder / "out", said, (folder / "notes").read_text().splitlines()
+
+
+def test_it_crawls_and_makes_documents_a_tokenizer_and_a_report_of_all(ran):
+    out, said, _ = ran
+    crawled = jobs.manifest(out, "crawl")
+    assert crawled["ledger"]["out"]["kept"] > 300
+    assert jobs.manifest(out)["ledger"]["out"]["kept"] > 100
+    digests = [jobs.digest(out, job) for job in ("crawl", "text", "tokenizer")]
+    report = out / "report" / f"report-{'-'.join(digest[:8] for digest in digests)}.html"
+    assert f"report: {report}" in said
+    page = report.read_text()
+    assert "Text corpus of a crawl of 18 hosts" in page
+    assert all(digest in page for digest in digests)
+
+
+def test_the_crawl_s_funnel_stands_before_the_text_s_and_knows_no_duplicates(ran):
+    crawl, _, text = ran[1].partition("text: committed")
+    assert re.search(r"\n  in +[0-9,]+ +100.0%\n  kept .*\n  refused .*\n      robots ", crawl)
+    assert "  dropped " not in crawl and "  merged " not in crawl
+    assert re.search(r"\n  in .*\n  kept .*\n  dropped .*\n", text) and "\n  merged " in text
+
+
+def test_it_meets_everything_that_the_site_has_in_store(ran):
+    counts = jobs.manifest(ran[0], "crawl")
+    found = set(counts["ledger"]["out"])
+    refused = {"robots", "noai", "noindex", "tdm_reservation", "content_usage", "content_signal", "ai_txt"}
+    failed = {"delay_too_long", "robots_unreachable", "redirect_loop", "decoded_too_large", "blocked_scheme"}
+    assert {f"refused/{reason}" for reason in refused} <= found
+    assert {f"quarantined/{reason}" for reason in failed} <= found
+    assert {"skipped/sitemap", "skipped/redirected"} <= found
+    assert {"trap_calendar", "trap_session", "trap_path"} <= set(counts["statistics"]["links_skipped"])
+    assert counts["progress"]["finished"]
+
+
+def test_nothing_is_asked_but_this_machine(ran):
+    notes = ran[2]
+    assert sum(note == "connect 127.0.0.1" for note in notes) > 10
+    assert not {note for note in notes if not LOOPBACK.fullmatch(note)}
+
+
+def test_a_second_time_it_sees_that_all_is_done(ran):
+    out, first, _ = ran
+    before, start = sorted(out.rglob("*")), time.monotonic()
+    said = demo("--small", "--out", out)
+    assert time.monotonic() - start < SECONDS_TO_SEE_THAT_ALL_IS_DONE
+    assert said.count("all done before: nothing to do") == 3
+    assert sorted(out.rglob("*")) == before
+    assert re.search(r"--set crawl.test_only_loopback=([0-9]+)", said)[1] not in first  # another port, no other key
+
+
+def test_a_crawl_alone_has_a_report_too(ran, tmp_path):
+    shutil.copytree(ran[0] / "crawl", tmp_path / "crawl")
+    name = jobs.run("report", "--out", tmp_path).strip()
+    assert Path(name).name == f"report-{jobs.digest(tmp_path, 'crawl')[:8]}.html"
+    page = Path(name).read_text()
+    assert "Crawl of 18 hosts" in page and "No record was read" not in page
+
+
+def test_a_report_of_nothing_says_what_to_run_first(tmp_path):
+    assert "holds no snapshot of a crawl or a text job" in jobs.run("report", "--out", tmp_path, status=1)
+
+
+def test_an_input_of_one_s_own_stands_in_the_place_of_the_crawl(demo_input_dir, tmp_path):
+    said = demo("--input", demo_input_dir, "--out", tmp_path, PATH="/nowhere")  # no apt is asked for
+    assert not (tmp_path / "crawl").exists() and "crawl:" not in said
+    assert jobs.manifest(tmp_path)["ledger"]["out"]["kept"] > 100
+    assert "tokenizer: committed" in said
+
+
+def test_without_apt_it_says_so_and_stops(tmp_path):
+    said = demo("--out", tmp_path / "out", status=1, PATH=str(tmp_path), CORPUSMILL_CACHE=str(tmp_path))
+    assert "no apt-get" in said and "INPUT=folder-or-warc" in said
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_recipe_starts_at_every_host_of_the_site_and_asks_loopback_only():
+    crawl = load_recipe(ROOT / "recipes" / "demo.yaml").crawl
+    assert sorted(crawl.seeds) == sorted(demo_site(full=True).seeds)
+    assert crawl.test_only_loopback
+    assert all(seed.endswith(".example/") for seed in crawl.seeds)
