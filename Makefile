@@ -6,7 +6,7 @@ INPUT  ?=
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready-$(shell cat requirements.lock pyproject.toml | sha256sum | cut -c1-12)
 
-.PHONY: demo test test-long lint bench lock clean setup
+.PHONY: demo test test-long lint peers bench lock clean setup
 
 setup: $(READY)
 
@@ -27,10 +27,14 @@ lint: setup
 	$(BIN)/mypy
 
 test: lint
-	$(BIN)/pytest -m "not long"
+	$(BIN)/pytest -m "not long" -n 2 --dist loadfile
 
 test-long: setup
 	$(BIN)/pytest -m long
+
+# exports read back by the real clients, in environments of their own (6 GB, in the cache)
+peers: setup
+	$(BIN)/python -m benchmarks.read_back
 
 bench: setup
 	$(BIN)/python -m benchmarks.run

@@ -17,7 +17,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import venv
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,7 +28,6 @@ from benchmarks import peers
 from benchmarks.crawl_site import PAGES_A_HOST, host_name
 from benchmarks.measure import ONE_THREAD, Contender, Series, measure, say, slope_ms, startup_s, tree
 from benchmarks.table import Row, render
-from filters.native import cache_root
 from pipelines.crawl.warc import TEXT_LEVEL
 
 OURS = "corpusmill crawl"
@@ -102,16 +100,7 @@ def command_of_ours(site: Site, out: Path, settings: Sequence[str] = ()) -> list
 
 def scrapy_python() -> Path:
     """Return the Python of a virtual environment that holds Scrapy, made when there is none."""
-    home = cache_root() / "benchmarks" / "scrapy-2.19"
-    python, ready = home / "bin" / "python", home / ".ready"
-    if not ready.exists():
-        say(f"installing {' '.join(SCRAPY)}")
-        venv.create(home, clear=True, with_pip=True)
-        done = subprocess.run([python, *peers.PIP, *SCRAPY], capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise RuntimeError(f"pip install {' '.join(SCRAPY)}: {done.stderr.strip()[-1000:]}")
-        ready.touch()
-    return python
+    return peers.environment("scrapy-2.19", SCRAPY)
 
 
 def ours(site: Callable[[int], Site], settings: Sequence[str] = ()) -> Contender:

@@ -17,19 +17,51 @@ DATATROVE = (
     "requests",
     "aiohttp",
 )
+# what reads exports: without torch, and with it (5 GB, CPU is enough)
+READERS = (
+    "webdataset==1.0.2",
+    "datasets==5.2.0",
+    "grain==0.2.18",
+    "array-record==0.8.6",
+    "mlcroissant==1.1.1",
+    "pillow==12.3.0",
+)
+TRAINERS = (
+    "torch==2.14.1",
+    "torchvision==0.29.1",
+    "megatron-energon==7.4.1",
+    "mosaicml-streaming==0.13.0",
+    "litdata==0.2.76",
+)
 RENSA = ("rensa>=0.2",)
-PIP = ("-m", "pip", "install", "--quiet", "--disable-pip-version-check")
+PIP = ("-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-cache-dir")
 
 
 def datatrove_python() -> Path:
     """Return the Python of a virtual environment that holds datatrove, made when there is none."""
-    home = cache_root() / "benchmarks" / "datatrove-0.10.1"
+    return environment("datatrove-0.10.1", DATATROVE)
+
+
+def readers_python() -> Path:
+    """Return the Python of an environment with the readers that need no torch."""
+    return environment("readers", READERS)
+
+
+def trainers_python() -> Path:
+    """Return the Python of an environment with the readers that need torch."""
+    return environment("trainers", TRAINERS)
+
+
+def environment(name: str, wanted: Sequence[str]) -> Path:
+    """Return the Python of the virtual environment `name`, made when there is none that holds `wanted`."""
+    home = cache_root() / "benchmarks" / name
     python, ready = home / "bin" / "python", home / ".ready"
-    if not ready.exists():
-        say(f"installing {' '.join(DATATROVE)}")
+    stated = "\n".join(wanted)
+    if not ready.exists() or ready.read_text() not in ("", stated):
+        say(f"installing {' '.join(wanted)}")
         venv.create(home, clear=True, with_pip=True)
-        _pip(python, DATATROVE)
-        ready.touch()
+        _pip(python, wanted)
+        ready.write_text(stated)
     return python
 
 

@@ -1,10 +1,10 @@
-"""All comparisons of the text job in one go, and one table: `make bench`, or
+"""All comparisons of the text job and of the crawl in one go, and one table: `make bench`, or
 
     python -m benchmarks.run [--pages 400] [--repeats 3] [--without-peers] [--out benchmarks/RESULTS.md]
 
-Sizes are N and 10 N pages, and 100 N for growth; about 15 minutes at the default. Everything is CPU time of one
-core's work, least of some runs, taken in turn. Kernels are compiled and files are in the cache before the first
-figure is taken.
+Sizes are N and 10 N pages, 100 N for growth, and 250 N for the crawl's memory; about 25 minutes at the default.
+Everything is CPU time of one core's work, least of some runs, taken in turn. Kernels are compiled and files are in the
+cache before the first figure is taken.
 """
 
 import argparse
@@ -67,7 +67,8 @@ def main() -> int:
         rows += [row for kind in end_to_end.KINDS for row in end_to_end.rows(series, kind, low, high)]
         differences = end_to_end.differences(outcomes, high, PAGES_A_FILE)
         rows += signatures.rows(options.megabytes)
-        rows += crawl.rows(low, options.repeats)
+    rows += crawl.rows(low, options.repeats, with_peers=not options.without_peers)
+    rows += [crawl.memory(250 * low)]
     measure([ours[0]], [100 * options.pages], 1, series)
     rows += bare.rows(series, ours[0].name, low, high) + growth.rows(series, ours[0].name, low) + [startup.row()]
     options.out.write_text(render_report(rows, differences, low, _command(options)))

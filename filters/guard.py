@@ -21,6 +21,7 @@ import weakref
 from collections import Counter, deque
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
@@ -45,6 +46,8 @@ MAX_KILLS = 3  # of children by others, before a batch is given up
 _BOOT = """\
 import sys
 sys.path[:0] = [sys.argv[1]]
+from manifests.lean import leave_out
+leave_out("pandas")
 from filters.guard_child import main
 main(*map(int, sys.argv[2:]))
 """
@@ -87,8 +90,25 @@ class GuardedPool:
         self.entry, self.config, self.limits = entry, dict(config), limits or Limits()
         self._order = {"entry": entry, "config": self.config, "limits": _rlimits(self.limits)}
         self._idle: deque[_Child] = deque()
+        self._holders = 1
         self._process = os.getpid()
         self._finalizer = weakref.finalize(self, _end_all, self._idle)
+
+    @classmethod
+    def shared(cls, entry: str, config: Mapping[str, Any], limits: Limits | None = None) -> "GuardedPool":
+        """Return the pool of this process for these arguments; it ends when all who asked for it have closed it.
+
+        So whoever holds one over several pieces of work spares them the start of their children.
+        """
+        limits = limits or Limits()
+        name = json.dumps([os.getpid(), entry, config, asdict(limits)], sort_keys=True)
+        with _shared_lock:
+            pool = _shared.get(name)
+            if pool is None or not pool._finalizer.alive:
+                pool = _shared[name] = cls(entry, config, limits)
+                pool._holders = 0
+            pool._holders += 1
+        return pool
 
     def __enter__(self) -> Self:
         return self
@@ -99,8 +119,14 @@ class GuardedPool:
         self.close()
 
     def close(self) -> None:
-        """End all idle children; a batch under way in another thread goes on, and its child ends after it."""
-        self._finalizer()
+        """End all idle children; a batch under way in another thread goes on, and its child ends after it.
+
+        A shared pool ends with the last one who closes it.
+        """
+        with _shared_lock:
+            self._holders -= 1
+        if self._holders <= 0:
+            self._finalizer()
 
     def run(self, batch: pa.RecordBatch) -> Guarded:
         """Return what the worker makes of the batch, and the records that it could not survive.
@@ -174,6 +200,10 @@ class GuardedPool:
             return self._idle.pop()
         except IndexError:
             return _Child(self._order)
+
+
+_shared: "weakref.WeakValueDictionary[str, GuardedPool]" = weakref.WeakValueDictionary()
+_shared_lock = threading.Lock()
 
 
 class _Trouble(NamedTuple):

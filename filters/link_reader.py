@@ -22,10 +22,16 @@ _EXTENSIONS = {
 }
 KINDS_BY_EXTENSION = {extension: kind for kind, extensions in _EXTENSIONS.items() for extension in extensions.split()}
 
-_SELECTOR = (
-    'a[href]:not([href^="#"]), area[href], img, source, iframe[src], frame[src], link[href], meta[http-equiv], '
-    "video, audio[src]"
-)
+# What may hold a link to something of a kind; an anchor may lead to anything.
+_ANYTHING = 'a[href]:not([href^="#"]), area[href]'
+_SELECTORS = {
+    PAGE: ("iframe[src]", "frame[src]", "link[href]", "meta[http-equiv]"),
+    SITEMAP: ("link[href]",),
+    IMAGE: ("img", "source", "video"),
+    AUDIO: ("source", "audio[src]"),
+    VIDEO: ("source", "video"),
+}
+ALL_KINDS = frozenset(_SELECTORS)
 _PAGE_RELATIONS = {"next", "prev", "previous", "first", "last", "up", "start", "index", "contents", "alternate"}
 _PAGE_TYPES = ("", "text/html", "application/xhtml+xml")
 _IMAGE_SOURCES = ("src", "data-src", "data-original", "data-lazy-src")  # in the order of filters.html
@@ -56,11 +62,20 @@ def clean_text(text: str | None) -> str | None:
     return " ".join(text[: 8 * MAX_TEXT_CHARS].split())[:MAX_TEXT_CHARS] or None
 
 
+@lru_cache(maxsize=32)
+def _selector(kinds: frozenset[str]) -> str:
+    """Return a selector of all elements that may hold a link of one of these kinds."""
+    return ", ".join(
+        dict.fromkeys([_ANYTHING, *(each for kind in _SELECTORS if kind in kinds for each in _SELECTORS[kind])])
+    )
+
+
 class LinkReader:
     """Collects the links of one parsed page."""
 
     def __init__(self, url: str, resolver: Resolver, *, is_nofollow: bool, budget: int) -> None:
         self.url, self.resolver, self.is_nofollow = url, resolver, is_nofollow
+        self.kinds = self.told = ALL_KINDS
         self.found: dict[tuple[str, str], Link] = {}
         self.left_out = 0
         self._budget = budget  # characters of text that may still be read
@@ -68,6 +83,10 @@ class LinkReader:
         self._has_captions = self._has_nofollow = False
         self._captions_left = MAX_CAPTIONS
         self._anchors: dict[str, tuple[str, str] | None] = {}  # reference -> (url, kind)
+
+    def look_for(self, kinds: frozenset[str], told: frozenset[str]) -> None:
+        """Collect links of `kinds` only, and the texts of anchors only for those of `told`."""
+        self.kinds, self.told = kinds, told
 
     def read(self, tree: Any, lowered: bytes) -> None:
         """Collect the links; `lowered` is the page in lower case, where words are looked for that few pages have."""
@@ -77,14 +96,15 @@ class LinkReader:
             self.resolver.rebase(resolved)
         self._has_captions = b"<figcaption" in lowered
         self._has_nofollow = b"nofollow" in lowered
-        for element in document.query_selector_all(_SELECTOR).values():
+        for element in document.query_selector_all(_selector(self.kinds)).values():
             _READERS[element.tag](self, element)
 
     def _place(self, reference: str | None, kind: str | None) -> tuple[str, str] | None:
         """Return (url, kind) of a reference that counts, or None."""
         if not reference or (url := self.resolver.resolve(reference)) is None or url == self.url:
             return None
-        return url, kind or kind_by_extension(url)
+        kind = kind or kind_by_extension(url)
+        return (url, kind) if kind in self.kinds else None
 
     def _add(
         self, reference: str | None, kind: str | None, text: str | None, *, origin: str = LINK, nofollow: bool = False
@@ -126,9 +146,9 @@ class LinkReader:
         if (place := self._anchors[reference]) is None:
             return
         nofollow = self.is_nofollow or self._says_nofollow(element)
-        known = self.found.get(place)
-        if known is None or known.text is None or known.nofollow > nofollow:
-            self._put(Link(*place, LINK, self._anchor_text(element), nofollow))
+        known, is_told = self.found.get(place), place[1] in self.told
+        if known is None or (is_told and known.text is None) or known.nofollow > nofollow:
+            self._put(Link(*place, LINK, self._anchor_text(element) if is_told else None, nofollow))
 
     def _says_nofollow(self, element: Any) -> bool:
         return self._has_nofollow and "nofollow" in (element.getattr("rel") or "").lower()

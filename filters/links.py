@@ -7,7 +7,7 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 from resiliparse.parse.html import HTMLParserException, HTMLTree
@@ -15,7 +15,8 @@ from resiliparse.parse.html import HTMLParserException, HTMLTree
 from filters import charset, policy, prescan
 from filters.extract import HTML, XHTML, kind_of
 from filters.guard_child import WHOLE_BATCH, Outputs, Progress, Worker
-from filters.link_reader import PAGE, SITEMAP, Link, LinkReader
+from filters.link_batches import BODIES, LINKS, PAGES
+from filters.link_reader import ALL_KINDS, PAGE, SITEMAP, Link, LinkReader
 from filters.page_policy import policy_lines, policy_lines_unparsed
 from filters.references import Resolver
 from filters.sitemap import FROM_SITEMAP, read_sitemap
@@ -24,36 +25,6 @@ from manifests.reasons import LinkSkipped, Quarantine
 
 TEXT_BUDGET = 4  # characters of link texts, in bytes of the page: links inside links would repeat theirs
 LIMITS, CRAWL_LIMITS = Limits(), CrawlLimits()
-BODIES = pa.schema(
-    [
-        ("url", pa.string()),  # canonical; what it was fetched from
-        ("kind", pa.string()),  # page | sitemap
-        ("media_type", pa.string()),  # declared, lower case, or null
-        ("charset", pa.string()),  # declared, or null
-        ("payload", pa.large_binary()),  # content codings undone
-    ]
-)
-LINKS = pa.schema(
-    [
-        ("row", pa.int32()),  # of the batch
-        ("url", pa.string()),
-        ("kind", pa.string()),
-        ("origin", pa.string()),
-        ("text", pa.string()),
-        ("nofollow", pa.bool_()),
-    ]
-)
-PAGES = pa.schema(
-    [
-        ("row", pa.int32()),
-        ("policy", pa.string()),  # lines as filters.policy reads them, or null
-        ("failed", pa.string()),  # a Quarantine reason; then there are no links, or a sitemap's first ones only
-        ("malformed", pa.int32()),  # references that are no URL, LinkSkipped.MALFORMED
-        ("scheme", pa.int32()),  # ... that are neither http nor https
-        ("too_long", pa.int32()),
-        ("left_out", pa.int32()),  # links beyond a limit on their number; 1 for a sitemap that was cut
-    ]
-)
 
 
 @dataclass
@@ -67,21 +38,29 @@ class Links:
     failed: Quarantine | None = None
 
 
+class Wanted(NamedTuple):
+    """What is looked for in pages, and how far."""
+
+    agent: str = policy.OUR_AGENT
+    limits: Limits = LIMITS
+    crawl_limits: CrawlLimits = CRAWL_LIMITS
+    kinds: frozenset[str] = ALL_KINDS  # of links
+    told: frozenset[str] = ALL_KINDS  # those of them whose texts are looked for in anchors
+
+
 def find_links(
-    payload: bytes,
-    url: str,
-    transport: str | None = None,
-    *,
-    media_type: str | None = None,
-    agent: str = "corpusmill",
-    limits: Limits = LIMITS,
-    crawl_limits: CrawlLimits = CRAWL_LIMITS,
+    payload: bytes, url: str, transport: str | None = None, *, media_type: str | None = None, **wanted: Any
 ) -> Links:
     """Return the links of an HTML or XHTML page that was fetched from `url`.
 
-    transport: the charset of its Content-Type. A link is nofollow where all places that give it say so, by
-    rel=nofollow or by the page's own meta robots. A page that links to itself doesn't lead there.
+    transport: the charset of its Content-Type; wanted: fields of `Wanted`. A link is nofollow where all places that
+    give it say so, by rel=nofollow or by the page's own meta robots. A page that links to itself doesn't lead there.
     """
+    return _find_links(payload, url, transport, media_type, Wanted(**wanted))
+
+
+def _find_links(payload: bytes, url: str, transport: str | None, media_type: str | None, wanted: Wanted) -> Links:
+    agent, limits = wanted.agent, wanted.limits
     decoded = charset.decode(payload, transport, is_markup=True)
     page, xml = decoded.text, kind_of(media_type or "text/html", payload) == XHTML
     scan = prescan.scan(page, limits.max_nesting_depth, limits.max_attributes, xml=xml)
@@ -95,10 +74,10 @@ def find_links(
         return Links(policy=policy_lines_unparsed(page, agent), failed=Quarantine.PARSE_ERROR)
     lowered = page.lower()  # what does not stand in the bytes needs no look at the elements
     said = policy_lines(tree, agent) if b"<meta" in lowered and b"content" in lowered else []
-    resolver = Resolver(url, decoded.encoding, crawl_limits.max_url_chars)
-    reader = LinkReader(
-        url, resolver, is_nofollow="nofollow" in policy.directives(said, agent), budget=TEXT_BUDGET * len(page)
-    )
+    resolver = Resolver(url, decoded.encoding, wanted.crawl_limits.max_url_chars)
+    is_nofollow = "nofollow" in policy.directives(said, agent)
+    reader = LinkReader(url, resolver, is_nofollow=is_nofollow, budget=TEXT_BUDGET * len(page))
+    reader.look_for(wanted.kinds, wanted.told)
     reader.read(tree, lowered)
     return Links(list(reader.found.values()), said, resolver.skipped, reader.left_out)
 
@@ -112,22 +91,25 @@ _REASONS = {
 def factory(config: Mapping[str, Any]) -> Worker:
     """Return the worker of a guarded child: BODIES in; "links" (LINKS) and "pages" (PAGES, a row each) out.
 
-    config: {"agent": product token, "limits": fields of Limits, "crawl_limits": fields of CrawlLimits}; each may be
-    missing. Bodies that are neither pages nor sitemaps lead nowhere.
+    config: {"agent": product token, "limits": fields of Limits, "crawl_limits": fields of CrawlLimits, "kinds": what
+    is looked for in pages, "told": the kinds whose texts are}; each may be missing. Bodies that are neither pages nor
+    sitemaps lead nowhere.
     """
-    agent = config.get("agent", policy.OUR_AGENT)
-    limits, crawl_limits = Limits(**config.get("limits", {})), CrawlLimits(**config.get("crawl_limits", {}))
+    wanted = Wanted(
+        config.get("agent", policy.OUR_AGENT),
+        Limits(**config.get("limits", {})),
+        CrawlLimits(**config.get("crawl_limits", {})),
+        *(frozenset(config.get(name, ALL_KINDS)) for name in ("kinds", "told")),
+    )
     find_links(b"<?xml version='1.0'?><html><p/><meta name='robots'/></html>", "http://warm.example/")
 
     def read(body: dict[str, Any], payload: bytes) -> Links:
         url, declared, media_type = body["url"], body["charset"], body["media_type"]
         if body["kind"] == SITEMAP:
-            return _links_of_sitemap(payload, url, declared, crawl_limits)
+            return _links_of_sitemap(payload, url, declared, wanted.crawl_limits)
         if body["kind"] != PAGE or kind_of(media_type, payload) not in (HTML, XHTML):
             return Links()
-        return find_links(
-            payload, url, declared, media_type=media_type, agent=agent, limits=limits, crawl_limits=crawl_limits
-        )
+        return _find_links(payload, url, declared, media_type, wanted)
 
     def work(bodies: pa.RecordBatch, progress: Progress) -> Outputs:
         payloads = bodies.column("payload")

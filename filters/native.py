@@ -22,8 +22,9 @@ def cache_root() -> Path:
 
 def _source_digest() -> str:
     root = Path(__file__).parent
-    sources = sorted([*root.glob("*.py"), *(root.parent / "tokenizer").glob("*.py")])
-    return hashlib.sha256(b"\0".join(path.name.encode() + path.read_bytes() for path in sources)).hexdigest()[:16]
+    sources = sorted([*root.rglob("*.py"), *(root.parent / "tokenizer").glob("*.py")])
+    named = (str(path.relative_to(root.parent)).encode() + path.read_bytes() for path in sources)
+    return hashlib.sha256(b"\0".join(named)).hexdigest()[:16]
 
 
 os.environ.setdefault("NUMBA_CACHE_DIR", str(cache_root() / "kernels" / _source_digest()))

@@ -12,12 +12,12 @@ Sources: Google's robots meta tag specification (directives, user-agent prefixes
 import json
 import re
 import unicodedata
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
-from filters.robots import Line, Robots, group_for, pattern_matches, read_lines
+from filters.robots import Line, Patterns, Robots, group_for, read_lines
 from manifests.reasons import Refused
 
 OUR_AGENT = "corpusmill"
@@ -38,6 +38,7 @@ _REFUSALS = {
     "noindex": Refused.NOINDEX,
 }
 _IMAGE_REFUSALS = {NO_IMAGES: Refused.NOAI, "noimageindex": Refused.NOINDEX}
+_COUNTING = frozenset({*_REFUSALS, *_IMAGE_REFUSALS, "nofollow", "tdm-reservation=0"})
 
 # Directives that carry a value after a colon, so that their colon ends no user-agent's name.
 _VALUED = {"max-snippet", "max-image-preview", "max-video-preview", "unavailable_after"}
@@ -53,6 +54,11 @@ _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
 _TRAINING = ("train-ai", "train-genai", "genai", "ai", "tdm", "bots", "all")
 _FILE_TYPE = re.compile(r"/?\*\.[A-Za-z0-9]+")
 _CACHED_FILES = 256
+MAX_FILE_RULES = 1000  # of a tdmrep.json or ai.txt that are heard, the first
+MAX_STORED_BYTES = 16 << 10  # of what an owner says of one page; all of it is heard
+MAX_STORED_WORDS = 100  # directives that nobody has defined
+_CACHED_LINES = 4096
+_CACHED_CHARS = 1024  # a longer line is heard anew each time
 
 
 class Heard(NamedTuple):
@@ -71,8 +77,37 @@ class Verdict:
 
     def as_json(self) -> dict[str, Any]:
         """Return what JSON can hold of it: each raw line with its meaning, and the draft that was read by."""
-        signals = [{"raw": each.raw, "means": list(each.means)} for each in self.heard]
-        return {"said": sorted(self.said), "signals": signals, "aipref": AIPREF}
+        stored, left_out = self._stored
+        signals = [{"raw": each.raw, "means": _told(each.means)} for each in stored]
+        counted = {"left_out_bytes": left_out} if left_out else {}
+        return {"said": sorted(_told(sorted(self.said))), "signals": signals, "aipref": AIPREF} | counted
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """Return the raw lines, at most MAX_STORED_BYTES of them.
+
+        Where more was said, a last line tells how much, and every no of the whole: who reads the lines again hears it.
+        """
+        stored, left_out = self._stored
+        lines = tuple(each.raw for each in stored)
+        noes = [word for word in (*_REFUSALS, *_IMAGE_REFUSALS) if word in self.said]
+        return (*lines, ", ".join([f"{left_out} bytes left out", *noes])) if left_out else lines
+
+    @cached_property
+    def _stored(self) -> tuple[list[Heard], int]:
+        """Return the lines that are stored, the last one cut, and how many bytes are not."""
+        sizes = [len(each.raw.encode(errors="replace")) for each in self.heard]
+        if sum(sizes) <= MAX_STORED_BYTES:
+            return list(self.heard), 0
+        stored: list[Heard] = []
+        room = MAX_STORED_BYTES
+        for each, size in zip(self.heard, sizes, strict=True):
+            if size > room:
+                cut = each.raw.encode(errors="replace")[:room].decode(errors="ignore")
+                return [*stored, each._replace(raw=cut)], sum(sizes) - MAX_STORED_BYTES + room - len(cut.encode())
+            stored.append(each)
+            room -= size
+        return stored, 0
 
 
 def judge(lines: Iterable[str], agent: str = OUR_AGENT) -> Verdict:
@@ -117,14 +152,11 @@ def refusal(
 def tdmrep_lines(body: bytes, url: str) -> list[str]:
     """Return the rule of a /.well-known/tdmrep.json that holds for the URL as a line, [] where none does.
 
-    The first rule in the file whose location matches the path counts. What is no such file says nothing.
+    Of the first MAX_FILE_RULES the first whose location matches the path counts. What is no such file says nothing.
     """
-    for rule in _tdmrep_rules(body):
-        location = rule.get("location")
-        if isinstance(location, str) and _is_at(location, url):
-            said = {name: rule[name] for name in ("location", RESERVED, "tdm-policy") if name in rule}
-            return [f"tdmrep.json {json.dumps(said)}"]
-    return []
+    patterns, lines = _tdmrep_at(body, url.partition("://")[2].partition("/")[0])
+    path = patterns.first(url)
+    return [] if path is None else [lines[path]]
 
 
 def ai_txt_lines(body: bytes, url: str, agent: str = OUR_AGENT) -> list[str]:
@@ -137,6 +169,19 @@ def ai_txt_lines(body: bytes, url: str, agent: str = OUR_AGENT) -> list[str]:
 
 
 def _hear(raw: str, agent: str) -> tuple[int | None, tuple[str, ...]]:
+    return _hear_cached(raw, agent) if len(raw) <= _CACHED_CHARS else _hear_anew(raw, agent)
+
+
+def _told(means: Sequence[str]) -> list[str]:
+    """Return directives once each: all that count, of others the first MAX_STORED_WORDS, none longer than 64."""
+    if len(means) <= MAX_STORED_WORDS and not any(len(word) > 64 for word in means):
+        return list(means)
+    words = dict.fromkeys(means)
+    others = [word[:64] for word in words if word not in _COUNTING]
+    return [*(word for word in words if word in _COUNTING), *dict.fromkeys(others[:MAX_STORED_WORDS])]
+
+
+def _hear_anew(raw: str, agent: str) -> tuple[int | None, tuple[str, ...]]:
     """Return where a reservation was said (None: the line is no reservation), and what the line means."""
     found = _NAMED.fullmatch(_plain(raw))
     origin, name, value = (part.strip() if part else "" for part in found.groups()) if found else ("", "", raw)
@@ -156,6 +201,9 @@ def _hear(raw: str, agent: str) -> tuple[int | None, tuple[str, ...]]:
     return None, tuple(_of_line(f"{name}:{value}" if name else value, agent))
 
 
+_hear_cached = lru_cache(_CACHED_LINES)(_hear_anew)
+
+
 def _plain(raw: str) -> str:
     """Return the line in small letters; full-width ones and the ideographic comma count as what they look like."""
     line = raw.lower()
@@ -164,7 +212,7 @@ def _plain(raw: str) -> str:
 
 def _of_line(line: str, agent: str) -> Iterable[str]:
     meant = True
-    for token in line.split(","):
+    for token in line.split(",") if ":" in line else dict.fromkeys(map(str.strip, line.split(","))):
         prefixed = _PREFIX.fullmatch(token)
         is_agent = prefixed is not None and prefixed[1] not in _VALUED
         if prefixed and is_agent:
@@ -216,23 +264,36 @@ def _json(text: str | bytes) -> Any:
 def _tdmrep_rules(body: bytes) -> tuple[Mapping[str, Any], ...]:
     held = _json(body.removeprefix(b"\xef\xbb\xbf"))
     rules = held if isinstance(held, list) else [held]  # the brackets are mandatory, and forgotten
-    return tuple(rule for rule in rules if isinstance(rule, dict))
+    return tuple(rule for rule in rules[:MAX_FILE_RULES] if isinstance(rule, dict))
 
 
-def _is_at(location: str, url: str) -> bool:
-    """Say whether a location of tdmrep.json takes in the URL; where it names a host, that must be the URL's."""
+@lru_cache(_CACHED_FILES)
+def _tdmrep_at(body: bytes, host: str) -> tuple[Patterns, Mapping[str, str]]:
+    """Return the patterns of paths for which a host's tdmrep.json has rules, in their order, and the line of each."""
+    lines: dict[str, str] = {}
+    for rule in _tdmrep_rules(body):
+        location = rule.get("location")
+        path = _path_at(location, host) if isinstance(location, str) else None
+        if path is not None:
+            said = {name: rule[name] for name in ("location", RESERVED, "tdm-policy") if name in rule}
+            lines.setdefault(path, f"tdmrep.json {json.dumps(said)}")
+    return Patterns(list(lines)), lines
+
+
+def _path_at(location: str, host: str) -> str | None:
+    """Return the path of a location of tdmrep.json; None where it names another host."""
     _, named, rest = location.partition("://")
     if named:
-        host, _, location = rest.partition("/")
-        if host.lower() != url.partition("://")[2].partition("/")[0]:
-            return False
+        owner, _, location = rest.partition("/")
+        if owner.lower() != host:
+            return None
     path = location if location.startswith(("/", "*")) else f"/{location}"
-    return pattern_matches(path.encode("utf-8", "replace").decode("latin-1"), url)
+    return path.encode("utf-8", "replace").decode("latin-1")
 
 
 @lru_cache(_CACHED_FILES)
 def _ai_txt(body: bytes, agent: str) -> Robots:
-    return Robots(map(_to_the_end, group_for(read_lines(body), agent)))
+    return Robots(map(_to_the_end, group_for(read_lines(body), agent)[:MAX_FILE_RULES]))
 
 
 def _to_the_end(line: Line) -> Line:

@@ -7,8 +7,10 @@ Shift_JIS count as well.
 
 import codecs
 import re
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property, lru_cache
+from itertools import takewhile
 from math import isqrt
 from typing import Literal, NamedTuple
 
@@ -46,6 +48,7 @@ _FIELDS = {
 _LINE = re.compile(rf"^[ \t\0]*({'|'.join(_FIELDS)})([ \t]*:|[ \t])([^#\n]*)", re.IGNORECASE | re.MULTILINE)
 _BLANK = " \t\v\f\0\xa0\u3000\ufeff" + "".join(map(chr, range(0x2000, 0x200C)))  # at the ends of a value
 _OUTSIDE_GROUPS = frozenset({"crawl-delay", "request-rate", *USAGE})  # outside of any group they are for everyone
+MAX_USAGE_LINES = 1000  # of a robots.txt that are heard, the first; a site has a handful
 _MATCHERS = 4096  # single patterns whose matcher is kept
 
 
@@ -57,6 +60,50 @@ class Line(NamedTuple):
     text: str | None  # Latin-1: as it stands in the file, without comment; None where no file said it
 
 
+class Patterns:
+    """Path patterns (see `pattern_matches`); those that match are found by halves."""
+
+    def __init__(self, paths: Sequence[str]) -> None:
+        self.paths = paths
+        self._any = _matcher(paths)
+
+    def first(self, url: str) -> str | None:
+        """Return the first pattern that matches the URL's path and query."""
+        return next(self.matching(_target(url)), None)
+
+    def matching(self, target: str) -> Iterator[str]:
+        """Yield the patterns that match a target (`_target`), in their order."""
+        if not self.paths or self._any.can_fetch(target, EVERYONE):
+            return
+        if len(self.paths) == 1:
+            yield self.paths[0]
+            return
+        for half in self._halves:
+            yield from half.matching(target)
+
+    @cached_property
+    def _halves(self) -> tuple["Patterns", "Patterns"]:
+        middle = len(self.paths) // 2
+        return Patterns(self.paths[:middle]), Patterns(self.paths[middle:])
+
+
+class _Usage:
+    """The lines of one usage field, by the path that each begins with."""
+
+    def __init__(self, lines: Iterable[Line]) -> None:
+        self._lines: defaultdict[str, list[tuple[int, str]]] = defaultdict(list)
+        for place, line in enumerate(lines):
+            self._lines[_path_of(line.value)].append((place, f"robots.txt {_utf8(line.text or '')}"))
+        self._paths = Patterns(sorted(filter(None, self._lines), key=_length, reverse=True))
+
+    def holding(self, target: str) -> list[str]:
+        """Return the lines that hold for a target (`_target`), in their order."""
+        paths = self._paths.matching(target)
+        first = next(paths, "")
+        longest = [first, *(takewhile(lambda path: _length(path) == _length(first), paths) if first else ())]
+        return [text for _, text in sorted(line for path in longest for line in self._lines.get(path, ()))]
+
+
 class Robots:
     """What one robots.txt says to one crawler. Every method is total; URLs are canonical."""
 
@@ -64,7 +111,8 @@ class Robots:
         """Take the lines of the one group that holds for us."""
         self._lines = tuple(lines)
         self._blocks: dict[tuple[str, int], Protego] = {}
-        self._usage = [line for line in self._lines if line.field in USAGE]
+        said = [line for line in self._lines if line.field in USAGE][:MAX_USAGE_LINES]
+        self._usage = [_Usage(some) for field in USAGE if (some := [line for line in said if line.field == field])]
         self._parsed = Protego.parse(_document(self._lines))
         self.crawl_delay: float | None = max(filter(None, map(_delay_s, self._lines)), default=None)
         """Seconds between two requests, the longest that the group asks for (Crawl-delay, Request-rate), or None."""
@@ -97,15 +145,12 @@ class Robots:
         """Return the Content-Usage and Content-Signal lines that hold for the URL, each behind "robots.txt ".
 
         Of each field those with the longest path that matches (draft-ietf-aipref-attach-05, section 3.1), all of
-        them where several are as long: filters.policy takes the strictest.
+        them where several are as long: filters.policy takes the strictest. The first MAX_USAGE_LINES are heard.
         """
-        found: list[str] = []
-        for field in USAGE:
-            lines = [(path, line) for line in self._usage if line.field == field for path in [_path_of(line.value)]]
-            held = [(path, line) for path, line in lines if not path or pattern_matches(path, url)]
-            longest = max((len(_octets(path)) for path, _ in held), default=0)
-            found += [f"robots.txt {_utf8(line.text or '')}" for path, line in held if len(_octets(path)) == longest]
-        return tuple(found)
+        if not self._usage:
+            return ()
+        target = _target(url)
+        return tuple(line for usage in self._usage for line in usage.holding(target))
 
     @cached_property
     def _rules(self) -> dict[str, list[Line]]:
@@ -122,11 +167,11 @@ def robots_state(status: int | None, forbidden: Literal["allow", "disallow"] = "
     """Return what a status for robots.txt, at the end of its redirects, means (RFC 9309, section 2.3.1).
 
     None is no response at all. 429 counts as unreachable, like 5xx; 401 and 403 as `forbidden` says; a redirect that
-    was one too many, and the rest of 4xx, as no robots.txt. 304 confirms the copy at hand.
+    was one too many, and the rest of 4xx, as no robots.txt. 304 answers a condition that nobody set: unreachable.
     """
-    if status is None or status == 429 or not 200 <= status < 500:
+    if status is None or status in (304, 429) or not 200 <= status < 500:
         return "disallow_all"
-    if status < 300 or status == 304:
+    if status < 300:
         return "parsed"
     return "disallow_all" if status in (401, 403) and forbidden == "disallow" else "allow_all"
 
@@ -144,6 +189,12 @@ def read_lines(body: bytes) -> list[Line]:
         for found in _LINE.finditer(text)
         if (field := _FIELDS[found[1].lower()]) not in USAGE or ":" in found[2]
     ]
+
+
+def without_comments(body: bytes) -> bytes:
+    """Return what counts of a robots.txt: the lines that say something, but for its sitemaps; it reads the same."""
+    lines = (line.text for line in read_lines(body) if line.field != "sitemap" and line.text)
+    return "\n".join(lines).encode("latin-1")
 
 
 def group_for(lines: Iterable[Line], agent: str) -> list[Line]:
@@ -255,7 +306,11 @@ def _delay_s(line: Line) -> float | None:
 
 
 def _by_length(line: Line) -> int:
-    return len(_octets(line.value))
+    return _length(line.value)
+
+
+def _length(path: str) -> int:
+    return len(_octets(path))
 
 
 def _utf8(value: str) -> str:

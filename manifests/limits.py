@@ -57,10 +57,11 @@ class CrawlLimits:
     max_image_bytes: int = 32 * MIB
     max_media_bytes: int = 256 * MIB  # audio and video
     max_robots_bytes: int = 512_000  # RFC 9309, section 2.5: at least 500 KiB
+    max_site_file_bytes: int = 64 * KIB  # tdmrep.json and ai.txt; what follows is not heard
     max_sitemap_bytes: int = 50 * MIB  # sitemaps.org
     max_sitemap_urls: int = 50_000
     max_sitemap_depth: int = 2
-    max_sitemaps_per_host: int = 500
+    max_sitemaps_per_host: int = 500  # that robots.txt and other sitemaps name, of one authority
     max_codings: int = 2
     max_coding_ratio: int = 200  # decoded / coded, past the first MiB; one field with the one above
     max_header_bytes: int = 256 * KIB
@@ -81,3 +82,16 @@ class CrawlLimits:
     checkpoint_pages: int = 256  # what a killed worker fetches again, at most
     checkpoint_bytes: int = 32 * MIB
     checkpoint_s: float = 5.0
+
+
+@dataclass(frozen=True)
+class MediaLimits:
+    """Limits of media jobs; in a recipe they stand beside the others, in the same `limits:` block."""
+
+    # images
+    max_image_bytes: int = 32 * MIB  # as it came
+    max_image_pixels: int = 50_000_000  # width x height, told by the header before anything is decoded
+    max_image_side_px: int = 16_384
+    max_frames_counted: int = 10_000  # of an animation; only the first is decoded
+    max_icc_bytes: int = 4 * MIB  # a larger colour profile is not applied
+    max_faces: int = 100  # of one image

@@ -6,13 +6,14 @@ bytes, and `digest` (sha256 of the canonical JSON of everything else) is the one
 `CURRENT` is a hint only: the newest snapshot is found by probing from it.
 """
 
-import json
 from typing import Any
 
 from manifests.keys import canonical_json, digest_of
+from manifests.objects import read_json
 from manifests.store import ObjectNotFound, Store
 
 FORMAT = 1
+_MEND = "restore it, or delete it and all later ones to go back to the snapshot before"
 Manifest = dict[str, Any]
 
 
@@ -39,25 +40,32 @@ def newest_version(store: Store, job: str) -> int:
 
 def load_manifest(store: Store, job: str, version: int) -> Manifest:
     """Return a committed manifest; raises ValueError when its digest is not that of its body."""
-    manifest: Manifest = json.loads(store.read(manifest_name(job, version)))
+    manifest: Manifest = read_json(store, manifest_name(job, version), ("digest",), what="manifest", mend=_MEND)
     if seal(manifest)["digest"] != manifest.get("digest"):
-        raise ValueError(f"{manifest_name(job, version)}: the body does not have the digest that it states")
+        raise ValueError(f"{manifest_name(job, version)}: the body does not have the digest that it states; {_MEND}")
     return manifest
 
 
-def commit(store: Store, job: str, body: Manifest) -> tuple[int, Manifest]:
+def commit(store: Store, job: str, body: Manifest, *, after: str | None = None) -> tuple[int, Manifest]:
     """Commit a snapshot and return (version, manifest); if the newest one is equal, that is it.
 
-    An earlier equal snapshot does not count: who goes back to an old recipe gets it as the newest.
+    An earlier equal snapshot does not count: who goes back to an old recipe gets it as the newest. With `after`, the
+    digest of the snapshot that the body goes on from ("" for none), raises RuntimeError where another is the newest.
     """
     manifest = seal(body)
     data = canonical_json(manifest)
     while True:
         newest = newest_version(store, job)
-        if newest and load_manifest(store, job, newest)["digest"] == manifest["digest"]:
+        standing = load_manifest(store, job, newest)["digest"] if newest else ""
+        if standing == manifest["digest"]:
             if newest > _hint(store, job):  # whoever committed it did not come to write the hint
                 _write_hint(store, job, newest)
             return newest, manifest
+        if after is not None and standing != after:
+            raise RuntimeError(
+                f"another {job} has committed {manifest_name(job, newest)} since this one began; "
+                "run the same command again, it goes on from there"
+            )
         if store.put_new(manifest_name(job, newest + 1), data):
             _write_hint(store, job, newest + 1)
             return newest + 1, manifest

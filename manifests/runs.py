@@ -22,6 +22,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from manifests.keys import KEY_SPACE, canonical_json, digest_of
+from manifests.objects import AGAIN, damaged, read_json
 from manifests.store import Store, arrow_file
 
 RUN_VERSION = 2  # of the file and of what a marker says of it: part of every key under which runs are found
@@ -200,9 +201,13 @@ def save_runs(store: Store, job: str, runs: Iterable[Run]) -> str:
     return name
 
 
-def load_runs(store: Store, name: str) -> list[Run]:
-    """Return the runs that `save_runs` stored."""
-    return [Run(**run) for run in json.loads(store.read(name))]
+def load_runs(store: Store, name: str, mend: str = AGAIN) -> list[Run]:
+    """Return the runs that `save_runs` stored; `mend` says what to do about a damaged list."""
+    runs = read_json(store, name, kind=list, what="list of runs", mend=mend)
+    try:
+        return [Run(**run) for run in runs]
+    except TypeError as error:
+        raise damaged(name, "list of runs", "it holds something else", mend) from error
 
 
 def partitions_for(total_bytes: int, limit_bytes: int) -> int:

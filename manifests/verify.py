@@ -28,6 +28,7 @@ _ASIDE = (
     "requests",
     "frontier",
     "hosts",
+    "records",
 )  # kinds that hold no kept record
 
 

@@ -5,9 +5,10 @@ import os
 import sys
 from collections.abc import Sequence
 
-from pipelines.verbs import crawl, inspect, report, run, schema, text, tokenizer, verify
+from manifests.lean import leave_out
+from pipelines.verbs import crawl, export, images, inspect, report, run, schema, text, tokenizer, verify
 
-VERBS = (run, crawl, text, tokenizer, verify, inspect, report, schema)
+VERBS = (run, crawl, text, images, tokenizer, verify, inspect, export, report, schema)
 
 _EPILOG = """\
 exit status: 0 done, 1 the data failed a check, 2 wrong usage
@@ -54,6 +55,8 @@ def split_beam_options(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a verb and return its exit status; what is refused says which record or field, which limit, what to do."""
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")  # gives back what a task leaves; mimalloc keeps it
+    if arguments is None:
+        leave_out("pandas")
     own, beam = split_beam_options(sys.argv[1:] if arguments is None else arguments)
     chosen = parser().parse_args(own)
     chosen.beam_options = beam

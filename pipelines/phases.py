@@ -1,6 +1,6 @@
 """One phase of a job as one Beam pipeline: tasks that are not done yet are shuffled to workers, each leaves a marker.
 
-    Create([name of a list of undone tasks]) -> read tasks -> Reshuffle -> work
+    Create([name of a list of undone tasks]) -> read tasks -> Reshuffle, where there are several -> work
 
 Beam moves task references (a few hundred bytes; a packed list of files some hundred KB), records travel through
 staged files. A done-marker is created last and exclusively, so a killed job goes on from the tasks that have one, on
@@ -22,6 +22,7 @@ from apache_beam.runners.runner import PipelineRunner
 from apache_beam.transforms.util import Reshuffle
 
 from manifests.keys import canonical_json
+from manifests.objects import read_json
 from manifests.runs import put_same
 from manifests.store import open_store
 from pipelines.tasks import Worker
@@ -41,7 +42,7 @@ class ReadTasks(beam.DoFn):
         self.store_uri = store_uri
 
     def process(self, name: str) -> Iterator[tuple[str, str]]:
-        for marker, arguments in json.loads(open_store(self.store_uri).read(name)):
+        for marker, arguments in read_json(open_store(self.store_uri), name, kind=list, what="list of tasks"):
             yield marker, json.dumps(arguments)
 
 
@@ -75,15 +76,18 @@ class RunTasks(beam.PTransform[PBegin, "PCollection[str]"]):
     task_list: str
     worker: str
     config: dict[str, Any]
+    is_spread: bool = True  # False: the one task that there is stays where it was read
 
     def expand(self, begin: PBegin) -> "PCollection[str]":
-        done: PCollection[str] = (
+        tasks = (
             begin
-            | "TaskList" >> beam.Create([self.task_list])
+            | "TaskList" >> beam.Create([self.task_list], reshuffle=False)
             | "ReadTasks" >> beam.ParDo(ReadTasks(self.store_uri)).with_output_types(tuple[str, str])
-            | "Spread" >> Reshuffle()
-            | "Work" >> beam.ParDo(Work(self.store_uri, self.worker, self.config)).with_output_types(str)
         )
+        if self.is_spread:
+            tasks = tasks | "Spread" >> Reshuffle()
+        work = beam.ParDo(Work(self.store_uri, self.worker, self.config)).with_output_types(str)
+        done: PCollection[str] = tasks | "Work" >> work
         return done
 
 

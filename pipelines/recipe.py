@@ -22,8 +22,9 @@ from pydantic import (
     model_validator,
 )
 
-from manifests.limits import CrawlLimits, Limits
+from manifests.limits import CrawlLimits, Limits, MediaLimits
 from pipelines.crawl.block import REFUSALS, Crawl, Refusal
+from pipelines.images.block import Images
 from pipelines.recipe_block import Block, wrong
 from pipelines.recipe_errors import RecipeError, Source, explain, nearest, read_yaml
 from tokenizer.settings import MAX_RUN, TrainSettings
@@ -31,6 +32,11 @@ from tokenizer.settings import MAX_RUN, TrainSettings
 FORMAT = 1
 CRAWLED = "crawl"  # the name of what the crawl block brings
 Fraction = Annotated[float, Field(ge=0, le=1)]
+# these count what a column of 16 bits holds, or are an exponent
+_COUNTED = frozenset(
+    {"max_redirects", "max_robots_redirects", "max_attempts", "max_host_failures", "max_sitemap_depth"}
+)
+MAX_COUNTED = 1000
 _SCHEMES = frozenset({"data", "file", "ftp", "gs", "http", "https", "s3", "urn", "pipe"})
 
 
@@ -190,13 +196,15 @@ class Tokenizer(Block):
 def _limit(name: str, default: float) -> Any:
     if name.endswith("_fraction"):
         return (float, Field(default, ge=0, le=1))
+    if name in _COUNTED:
+        return (int, Field(default, ge=1, le=MAX_COUNTED))
     return (int, Field(default, ge=1)) if isinstance(default, int) else (float, Field(default, gt=0))
 
 
 if TYPE_CHECKING:
 
     class LimitsBlock(Block):
-        """The limits that a recipe may change: the fields of Limits and CrawlLimits."""
+        """The limits that a recipe may change: the fields of Limits, CrawlLimits and MediaLimits."""
 
 else:
     LimitsBlock = create_model(
@@ -205,7 +213,7 @@ else:
         __doc__="Limits, each by its name; what is not given keeps its default.",
         **{
             f.name: _limit(f.name, f.default)
-            for f in (*dataclasses.fields(Limits), *dataclasses.fields(CrawlLimits))
+            for f in (*dataclasses.fields(MediaLimits), *dataclasses.fields(CrawlLimits), *dataclasses.fields(Limits))
             if f.name != "max_quarantined_fraction"  # text.max_quarantined_fraction
         },
     )
@@ -218,6 +226,7 @@ class Recipe(Block):
     inputs: tuple[Input, ...] = ()
     crawl: Crawl | None = None
     text: Text = Text.model_construct()
+    images: Images | None = None
     tokenizer: Tokenizer | None = None
     limits_block: Annotated[LimitsBlock, Field(alias="limits")] = LimitsBlock()
 
@@ -238,12 +247,16 @@ class Recipe(Block):
         given = _of(Limits, self.limits_block.model_dump())
         return Limits(**given, max_quarantined_fraction=self.text.max_quarantined_fraction)
 
+    def media_limits(self) -> MediaLimits:
+        """Return the limits of the media jobs."""
+        return MediaLimits(**_of(MediaLimits, self.limits_block.model_dump()))
+
     def crawl_limits(self) -> CrawlLimits:
         """Return the limits of the crawl."""
         return CrawlLimits(**_of(CrawlLimits, self.limits_block.model_dump()))
 
 
-def _of(kind: type[Limits] | type[CrawlLimits], given: Mapping[str, Any]) -> dict[str, Any]:
+def _of(kind: type[Limits] | type[CrawlLimits] | type[MediaLimits], given: Mapping[str, Any]) -> dict[str, Any]:
     names = {f.name for f in dataclasses.fields(kind)}
     return {name: value for name, value in given.items() if name in names}
 
@@ -267,6 +280,7 @@ def load_recipe(path: str | Path, overrides: Mapping[str, Any] | None = None) ->
     file = Path(path)
     source = read_yaml(str(path), file.read_bytes())
     _anchor_inputs(source.data, file.parent)
+    _anchor_seeds(source.data, file.parent)
     for name, value in (overrides or {}).items():
         source.put(tuple(name.split(".")), value)
     return _validated(source)
@@ -286,6 +300,15 @@ def crawl_recipe(seeds: Sequence[str], contact: str, overrides: Mapping[str, Any
     """Return the recipe of a bare `corpusmill crawl SEED...`."""
     block = {"seeds": list(seeds), "contact": contact}
     source = Source("command line", {"corpusmill": FORMAT, "crawl": block})
+    for name, value in (overrides or {}).items():
+        source.put(tuple(name.split(".")), value)
+    return _validated(source)
+
+
+def images_recipe(uris: Sequence[str], overrides: Mapping[str, Any] | None = None) -> Recipe:
+    """Return the recipe of a bare `corpusmill images URI...`."""
+    inputs = [{"name": name, "uri": uri} for name, uri in zip(_names(uris), uris, strict=True)]
+    source = Source("command line", {"corpusmill": FORMAT, "inputs": inputs, "images": {}})
     for name, value in (overrides or {}).items():
         source.put(tuple(name.split(".")), value)
     return _validated(source)
@@ -316,10 +339,24 @@ def _anchor_inputs(data: Any, folder: Path) -> None:
     inputs = data.get("inputs")
     for each in inputs if isinstance(inputs, list) else ():
         uri = each.get("uri") if isinstance(each, dict) else None
-        if isinstance(uri, str) and uri and not re.match(r"[a-zA-Z][a-zA-Z0-9+.-]*://", uri):
-            expanded = Path(uri).expanduser()
-            base = Path(glob.escape(str(folder))) if glob.has_magic(uri) else folder
-            each["uri"] = str(expanded if expanded.is_absolute() else base / expanded)
+        if isinstance(uri, str):
+            each["uri"] = _anchored(uri, folder)
+
+
+def _anchored(uri: str, folder: Path) -> str:
+    if not uri or re.match(r"\s*[a-zA-Z][a-zA-Z0-9+.-]*:", uri):
+        return uri
+    expanded = Path(uri).expanduser()
+    base = Path(glob.escape(str(folder))) if glob.has_magic(uri) else folder
+    return str(expanded if expanded.is_absolute() else base / expanded)
+
+
+def _anchor_seeds(data: Any, folder: Path) -> None:
+    """Make local lists of seeds relative to the recipe's folder."""
+    crawl = data.get("crawl")
+    seeds = crawl.get("seeds") if isinstance(crawl, dict) else None
+    if isinstance(seeds, list):
+        crawl["seeds"] = [_anchored(seed, folder) if isinstance(seed, str) else seed for seed in seeds]
 
 
 def _names(uris: Sequence[str]) -> list[str]:
@@ -344,6 +381,7 @@ __all__ = [
     "Tokenizer",
     "crawl_recipe",
     "default_recipe",
+    "images_recipe",
     "load_recipe",
     "recipe_schema",
 ]

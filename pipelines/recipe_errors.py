@@ -10,6 +10,8 @@ from typing import Any, get_args
 import yaml
 from pydantic import BaseModel
 
+from pipelines.recipe_block import masked
+
 Path = tuple[str | int, ...]  # ("inputs", 0, "uri")
 
 
@@ -205,7 +207,7 @@ def _in_file(data: Any, location: Path) -> Path:
 
 
 def _message(model: type[BaseModel], path: Path, error: Mapping[str, Any]) -> str:
-    kind, given = error["type"], json.dumps(error["input"], ensure_ascii=False, default=str)
+    kind, given = error["type"], masked(json.dumps(error["input"], ensure_ascii=False, default=str))
     if kind == "missing":
         return "is missing"
     if kind == "extra_forbidden":

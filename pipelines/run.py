@@ -11,17 +11,18 @@ from pipelines.recipe import Recipe
 
 if TYPE_CHECKING:
     from pipelines.crawl.job import CrawlJob
+    from pipelines.images.job import ImagesJob
 
 
 def run_recipe(
-    recipe: Recipe, launcher: Launcher, *, plan_only: bool = False, report: bool = False, only_crawl: bool = False
+    recipe: Recipe, launcher: Launcher, *, plan_only: bool = False, report: bool = False, only: str | None = None
 ) -> int:
-    """Run the recipe's blocks and print where all of it lies; return the exit status."""
+    """Run the recipe's blocks, or only the job `only`, and print where all of it lies; return the exit status."""
     if plan_only:
-        print(json.dumps(describe_plan(recipe, launcher, only_crawl=only_crawl), indent=2, ensure_ascii=False))
+        print(json.dumps(describe_plan(recipe, launcher, only=only), indent=2, ensure_ascii=False))
         return 0
     manifests: dict[str, Manifest] = {}
-    for job, run in _blocks(recipe, launcher, manifests, only_crawl=only_crawl):
+    for job, run in _blocks(recipe, launcher, manifests, only=only):
         version, manifests[job], stood = run()
         say(launcher, job, version, manifests[job], stood)
     if report:
@@ -30,17 +31,18 @@ def run_recipe(
 
 
 def _blocks(
-    recipe: Recipe, launcher: Launcher, done: dict[str, Manifest], *, only_crawl: bool
+    recipe: Recipe, launcher: Launcher, done: dict[str, Manifest], *, only: str | None
 ) -> Iterator[tuple[str, Callable[[], tuple[int, Manifest, bool]]]]:
     """Yield the recipe's jobs in order; `done` holds the manifests of those before."""
     if recipe.crawl is not None:
         yield "crawl", _crawl_job(recipe, launcher).run
-    if only_crawl:
-        return
-    from pipelines.text.job import TextJob
+    if only in (None, "text"):
+        from pipelines.text.job import TextJob
 
-    yield "text", TextJob(recipe, launcher, done.get("crawl")).run
-    if recipe.tokenizer is not None:
+        yield "text", TextJob(recipe, launcher, done.get("crawl")).run
+    if recipe.images is not None and only in (None, "images"):
+        yield "images", _images_job(recipe, launcher, done.get("crawl")).run
+    if recipe.tokenizer is not None and only is None:
         from pipelines.tokenizer_job import TokenizerJob
 
         job = TokenizerJob(recipe.tokenizer, launcher)
@@ -54,6 +56,13 @@ def _crawl_job(recipe: Recipe, launcher: Launcher) -> "CrawlJob":
     return CrawlJob(recipe.crawl, recipe.crawl_limits(), recipe.limits(), launcher)
 
 
+def _images_job(recipe: Recipe, launcher: Launcher, crawled: Manifest | None) -> "ImagesJob":
+    from pipelines.images.job import ImagesJob
+
+    assert recipe.images is not None
+    return ImagesJob(recipe.images, recipe.inputs, recipe.limits(), recipe.media_limits(), launcher, crawled)
+
+
 def say(launcher: Launcher, job: str, version: int, manifest: Manifest, stood: bool) -> None:
     """Print what a job came to."""
     state = "all done before: nothing to do" if stood else "committed"
@@ -63,7 +72,7 @@ def say(launcher: Launcher, job: str, version: int, manifest: Manifest, stood: b
         print(show_funnel(manifest))
 
 
-def describe_plan(recipe: Recipe, launcher: Launcher, *, only_crawl: bool = False) -> dict[str, Any]:
+def describe_plan(recipe: Recipe, launcher: Launcher, *, only: str | None = None) -> dict[str, Any]:
     """Return the resolved job as JSON: settings, units and what is done of them."""
     plan: dict[str, Any] = {
         "out": launcher.store_uri,
@@ -75,7 +84,11 @@ def describe_plan(recipe: Recipe, launcher: Launcher, *, only_crawl: bool = Fals
     if recipe.crawl is not None:
         job = _crawl_job(recipe, launcher)
         plan["crawl"], crawled = job.plan(), job.newest()
-    if only_crawl:
+    if recipe.images is not None:
+        images = _images_job(recipe, launcher, crawled)
+        names = [unit.name for unit, *_ in images.plan()]
+        plan["images"] = {"settings": images.described(), "units": {"count": len(names), "names": names}}
+    if only not in (None, "text"):
         return plan
     from pipelines.text.job import TextJob
 

@@ -1,5 +1,6 @@
 """Fixtures of real input. Where it can't be had, tests fail and say what to do; none is skipped."""
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,6 +10,8 @@ from hypothesis import settings
 
 from pipelines.demo_site.process import running_site
 from pipelines.demo_site.site import Site, demo_site
+
+os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"  # img2dataset's import would look for one
 
 # the first example may compile a kernel
 settings.register_profile("corpusmill", deadline=None)

@@ -376,3 +376,13 @@ def test_a_list_of_image_urls_is_fetched_with_its_captions(tmp_path):
     assert bodies == {url: path.read_bytes() for url, path in zip(urls, images, strict=True)}
     assert all(f"caption: {caption}\r\n" in told[url] for url, caption in zip(urls, captions, strict=True))
     assert jobs.manifest(tmp_path / "out", "crawl")["statistics"]["links_skipped"]["scheme"] == 1
+
+
+def test_a_prefix_that_is_excluded_later_is_left_alone_from_then_on(tmp_path):
+    """An owner asks to be left out between two rounds: what is known already is not asked for either."""
+    with running_site(log=tmp_path / "log") as port:
+        crawl(tmp_path / "out", port, APACHE, rounds=1)
+        before = len(asked(tmp_path / "log"))
+        crawl(tmp_path / "out", port, APACHE, rounds=2, exclude="[http://apache.example/]")
+    assert len(asked(tmp_path / "log")) == before
+    assert jobs.manifest(tmp_path / "out", "crawl")["progress"]["finished"]

@@ -304,9 +304,10 @@ def test_a_host_that_wants_us_back_much_later_rests_at_once():
     plan.finished(plan.take(now), now, 0.0, FetchFailed.TOO_MANY_REQUESTS, 3601.0)
     assert [item.decided.state for _, item in drain(plan, now)] == ["retry", "retry"]
     noted = plan.sites.changed()
-    assert noted["next_s"].to_pylist() == [now + 3601.0]
+    assert noted["next_s"].to_pylist() == [now + PACE.max_retry_after_s]
     again = schedule("http://a.example/1", hosts=noted)
-    assert [item.decided.reason for _, item in drain(again)] == [FetchFailed.TOO_MANY_REQUESTS]
+    words = [(item.decided.state, item.decided.reason) for _, item in drain(again)]
+    assert words == [("later", FetchFailed.TOO_MANY_REQUESTS)]  # no attempt is lost
 
 
 def test_a_host_that_failed_in_the_last_round_gets_one_request_to_show_that_it_is_back():

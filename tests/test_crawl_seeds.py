@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 
 from manifests.limits import CrawlLimits, Limits
 from manifests.reasons import LinkSkipped
+from manifests.store import StoreError
 from pipelines.crawl.block import Crawl
 from pipelines.crawl.records import FRONTIER
 from pipelines.crawl.seeds import (
@@ -295,6 +296,54 @@ def test_a_wrong_seed_of_the_command_line_stops_the_crawl(seed, said, tmp_path, 
     with pytest.raises(SeedError, match=said) as caught:
         read(seed)
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("seed", ["", "  ", "nowhere.txt", "ftp://bob:s3/cr?et@a.example/l", "http://bob:s3/cr@a.b/"])
+def test_a_wrong_seed_is_wrong_usage_before_anything_is_read(seed, tmp_path, monkeypatch):
+    (tmp_path / "list.txt").write_text("http://a.example/\n")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SeedError, match=r"^seed 2") as caught:
+        plan_seeds(["http://a.example/", seed])
+    assert caught.value.is_usage
+    assert "cr" not in str(caught.value)
+
+
+def test_a_store_that_fails_is_no_wrong_usage(monkeypatch):
+    def fails(uri):
+        raise StoreError(f"{uri}: no answer")
+
+    monkeypatch.setattr("pipelines.crawl.seeds.open_input", fails)
+    with pytest.raises(SeedError, match=r"^seed 1: s3://bucket/list\.txt: no answer") as caught:
+        plan_seeds(["s3://bucket/list.txt"])
+    assert not caught.value.is_usage
+
+
+@pytest.mark.parametrize(
+    ("given", "held"),
+    [
+        pytest.param("http://bob:pw@a.example/x", "http://a.example/x", id="name and password"),
+        pytest.param("HTTPS:bob:p@w@a.example", "HTTPS:a.example", id="no slash, and an @ in the password"),
+        pytest.param("http:\\\\bob@a.example/", "http:\\\\a.example/", id="slashes as Windows writes them"),
+        pytest.param("http://bob:pw@/a.example/", "http://@/a.example/", id="no host stays no host"),
+        pytest.param("http://a.example/@b?c@d#e@f", "http://a.example/@b?c@d#e@f", id="other signs stay"),
+        pytest.param("lists/a@b.txt", "lists/a@b.txt", id="a path"),
+    ],
+)
+def test_a_block_holds_no_credentials(given, held):
+    block = Crawl(seeds=(given,), contact="you@a.example", exclude=("http://bob:pw@a.example/x",))
+    assert (block.seeds, block.exclude) == ((held,), ("http://a.example/x",))
+
+
+@pytest.mark.parametrize("name", ["l.csv", "l.parquet"])
+@pytest.mark.parametrize("columns", [("url", "url"), ("caption", "url", "caption")])
+def test_a_column_that_stands_twice_is_no_choice_of_ours(tmp_path, name, columns):
+    if name == "l.csv":
+        (tmp_path / name).write_text(",".join(columns) + "\nhttp://a.example/" * 2)
+    else:
+        values = pa.array(["http://a.example/"])
+        pq.write_table(pa.table([values] * len(columns), names=list(columns)), tmp_path / name)
+    with pytest.raises(SeedError, match=rf"{name} has 2 columns '{columns[0]}'"):
+        read(tmp_path / name)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from manifests.limits import KIB, MIB, CrawlLimits
 from manifests.reasons import FetchFailed
-from pipelines.fetch import client
+from pipelines.fetch import client, connector
 from pipelines.fetch.client import Fetcher
 from pipelines.fetch.connector import system_lookup
 from pipelines.fetch.decode import decode
@@ -341,6 +341,15 @@ def test_one_connection_serves_a_host_and_no_cookie_comes_back():
         run(server, several(5))
         assert server.connections == 1 and len(server.heads) == 5
         assert not any(b"cookie" in head.lower() for head in server.heads)
+
+
+def test_only_so_many_idle_connections_are_kept(monkeypatch):
+    monkeypatch.setattr(connector, "MAX_IDLE", 2)
+    hosts = [f"http://h{number}.example/" for number in range(5)]
+    with hostile({"/": ok(b"x")}) as server:
+        run(server, several(3, hosts))
+    assert len(server.heads) == 15
+    assert server.connections == 2 + 3 * 3  # the first two hosts keep theirs, the others open one each time
 
 
 def test_hosts_share_no_connection_though_they_share_an_address():

@@ -1,13 +1,20 @@
 """Names are asked for once and kept a while; an address lets a few in at a time."""
 
 import asyncio
+import errno
+import socket
+from contextlib import suppress
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from manifests.limits import CrawlLimits
 from pipelines.fetch import connector
+from pipelines.fetch.client import Fetcher
 from pipelines.fetch.connector import BlockedError, Gates, Names
+from pipelines.fetch.descriptors import NoDescriptorsError
 
 
 class Lookup:
@@ -127,3 +134,64 @@ def test_one_who_gives_up_at_the_gate_leaves_no_trace():
             return gates
 
     assert asyncio.run(main())._open == {}
+
+
+async def fetched(requests):
+    """Return the statuses of requests to one host, one after the other, and how many connections they took."""
+    connections = []
+
+    async def serve(reader, writer):
+        connections.append(writer)
+        with suppress(asyncio.IncompleteReadError):
+            while await reader.readuntil(b"\r\n\r\n"):
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi")
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    fetcher = Fetcher("test/1", CrawlLimits(), loopback_port=server.sockets[0].getsockname()[1])
+    try:
+        async with asyncio.timeout(20):
+            found = [(await fetcher.fetch("http://a.example/", max_bytes=9)).status for _ in range(requests)]
+    finally:
+        await fetcher.close()
+        server.close()
+    return found, len(connections)
+
+
+def run_short_of_files(monkeypatch, refusals):
+    """Let the first `refusals` sockets be refused for want of file descriptors."""
+    left = iter(range(refusals))
+
+    def opened(*arguments):
+        if next(left, None) is not None:
+            raise OSError(errno.EMFILE, "Too many open files")
+        return socket.socket(*arguments)
+
+    monkeypatch.setattr(connector, "SHORT_PAUSE_S", 0.01)
+    monkeypatch.setattr(connector, "socket", SimpleNamespace(socket=opened))
+
+
+def test_a_host_is_asked_again_on_the_same_connection():
+    assert asyncio.run(fetched(5)) == ([200] * 5, 1)
+
+
+def test_a_want_of_file_descriptors_is_waited_out(monkeypatch):
+    run_short_of_files(monkeypatch, 3)
+    assert asyncio.run(fetched(2))[0] == [200, 200]
+
+
+def test_a_want_of_file_descriptors_that_lasts_is_no_failure_of_the_host(monkeypatch):
+    run_short_of_files(monkeypatch, 1000)
+    with pytest.raises(NoDescriptorsError, match="ulimit -n"):
+        asyncio.run(fetched(1))
+
+
+def test_few_file_descriptors_leave_room_for_few_idle_connections(monkeypatch):
+    monkeypatch.setattr(connector, "open_file_limit", lambda: 64)
+
+    async def most_idle():
+        made = connector.GuardedConnector(Names(Lookup(["8.8.8.8"])))
+        await made.close()
+        return made._most_idle
+
+    assert asyncio.run(most_idle()) == 8

@@ -42,6 +42,16 @@ def obedient(config):
     return work
 
 
+def loaded(config):
+    """A worker that says whether pandas is loaded, after what loads it in pyarrow."""
+
+    def work(batch, progress):
+        assert len(pa.array(["a"])) == 1
+        return {"pandas": b"yes" if "pandas" in sys.modules else b"no"}
+
+    return work
+
+
 def misbehave(order):
     if order == "die":
         os.kill(os.getpid(), signal.SIGSEGV)
@@ -211,6 +221,27 @@ def test_closing_ends_the_children():
     child = pool.run(batch("a")).outputs["done"].column("child")[0].as_py()
     pool.close()
     assert not Path(f"/proc/{child}").exists()
+
+
+def test_a_shared_pool_keeps_its_children_until_the_last_one_closes_it():
+    def child_of(pool):
+        return pool.run(batch("a")).outputs["done"].column("child")[0].as_py()
+
+    entry = "test_guard:obedient"
+    one, other = (GuardedPool.shared(entry, {"note": "shared"}, LIMITS) for _ in range(2))
+    assert GuardedPool.shared(entry, {"note": "another"}, LIMITS) is not one
+    child = child_of(one)
+    one.close()
+    assert child_of(other) == child
+    other.close()
+    assert not Path(f"/proc/{child}").exists()
+    with GuardedPool.shared(entry, {"note": "shared"}, LIMITS) as fresh:
+        assert child_of(fresh) != child
+
+
+def test_a_child_does_without_packages_that_others_would_load_for_nothing():
+    with GuardedPool("test_guard:loaded", {}, LIMITS) as pool:
+        assert pool.run(pa.record_batch({"order": [""]})).outputs["pandas"] == b"no"
 
 
 @pytest.mark.parametrize("order", ["idle", "spin", "stand still"])

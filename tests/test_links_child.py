@@ -4,7 +4,7 @@ import pyarrow as pa
 import pytest
 
 from filters.guard import GuardedPool
-from filters.links import BODIES, LINKS, PAGES
+from filters.links import BODIES, LINKS, PAGES, factory
 from manifests.limits import CrawlLimits, Limits
 
 AT = "http://a.example/d/page.html"
@@ -54,6 +54,32 @@ def test_limits_reach_the_child():
     said = outputs["pages"].to_pylist()
     assert (said[0]["too_long"], said[1]["failed"], said[2]["left_out"]) == (1, "nesting_too_deep", 1)
     assert outputs["links"].num_rows == 1
+
+
+PAGE_OF_ALL = b"""<link rel=next href=n><a href=b>B</a><a href=i.jpg>an image</a><img src=c.png alt=C>
+<picture><source srcset="d.webp 2x"><img src=d.png></picture><video src=e.mp4 poster=f.png></video>
+<audio src=g.mp3></audio><iframe src=h></iframe><meta http-equiv=refresh content="0; j">"""
+
+
+@pytest.mark.parametrize(
+    ("kinds", "told"),
+    [
+        pytest.param(["page"], [], id="a crawl of pages"),
+        pytest.param(["page", "sitemap"], [], id="a crawl of pages and sitemaps"),
+        pytest.param(["image", "page"], ["image"], id="a crawl of images"),
+        pytest.param(["audio", "page", "video"], ["audio", "video"], id="a crawl of sound and films"),
+    ],
+)
+def test_what_is_not_looked_for_changes_nothing_about_the_rest(kinds, told):
+    def links(**more):
+        work = factory(more)
+        found = work(pa.RecordBatch.from_pylist([body(PAGE_OF_ALL)], schema=BODIES), lambda _: None)
+        return found["links"].to_pylist()
+
+    everything = links()
+    assert {one["kind"] for one in everything} == {"page", "image", "audio", "video"}
+    left = [one | {"text": one["text"] if one["kind"] in told else None} for one in everything if one["kind"] in kinds]
+    assert links(kinds=kinds, told=told) == left
 
 
 @pytest.mark.parametrize(

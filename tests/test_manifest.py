@@ -1,6 +1,7 @@
 """The ledger balances or nothing is committed; a commit is one object, and two at once are one winner."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -76,6 +77,31 @@ def test_two_launchers_that_commit_at_once_both_stand(tmp_path):
     store = open_store(tmp_path)
     assert sorted(versions) == list(range(1, 9))
     assert sorted(load_manifest(store, "text", v)["a"] for v in versions) == list(range(8))
+
+
+@pytest.mark.parametrize(("after", "is_refused"), [("first", True), ("second", False), ("", True), (None, False)])
+def test_what_goes_on_from_a_snapshot_is_committed_after_no_other(tmp_path, after, is_refused):
+    store = open_store(tmp_path)
+    digests = {name: commit(store, "crawl", {"a": name})[1]["digest"] for name in ("first", "second")}
+    after = digests.get(after, after)
+    if not is_refused:
+        assert commit(store, "crawl", {"a": "third"}, after=after)[0] == 3
+        return
+    with pytest.raises(RuntimeError, match=r"another crawl has committed crawl/manifests/v000002.json .*same command"):
+        commit(store, "crawl", {"a": "third"}, after=after)
+    assert newest_version(store, "crawl") == 2
+
+
+def test_of_many_that_go_on_from_one_snapshot_one_is_committed(tmp_path):
+    def tried(number: int) -> bool:
+        try:
+            return bool(commit(open_store(tmp_path), "crawl", {"a": number}, after=""))
+        except RuntimeError:
+            return False
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(tried, range(16))) == 1
+    assert newest_version(open_store(tmp_path), "crawl") == 1
 
 
 def test_a_changed_body_does_not_have_its_digest(tmp_path):

@@ -15,6 +15,7 @@ from pipelines.recipe import default_recipe
 from pipelines.tasks import Phase, Task
 from pipelines.text.job import TextJob
 
+run_pipeline = Launcher.run_pipeline
 REPLAYED = ("--direct_runner_bundle_repeat=1",)
 MAX_ELEMENT_BYTES = 64 << 10
 _numbers = itertools.count()
@@ -82,6 +83,19 @@ def test_tasks_that_are_done_are_not_run_again(runs):
     before = stamps(runs)
     started.run("job", phase(runs, 5))
     assert stamps(runs) == before
+
+
+def test_phases_that_need_nothing_of_each_other_share_a_pipeline(runs, monkeypatch):
+    one, other = phase(runs, 2), phase(runs, 3)
+    other = Phase(
+        "cube", [Task(f"job/more/{n}.json", {"number": 10 + n}) for n in range(3)], other.worker, other.config
+    )
+    pipelines = []
+    monkeypatch.setattr(Launcher, "run_pipeline", lambda self, build: pipelines.append(run_pipeline(self, build)))
+    squares, cubes = launcher(runs).run_together("job", one, other)
+    assert [marker["square"] for marker in squares + cubes] == [0, 1, 100, 121, 144]
+    assert launcher(runs).run_together("job", other, one) == [cubes, squares]
+    assert len(pipelines) == 1
 
 
 def test_nothing_to_do_needs_no_pipeline(runs, monkeypatch):

@@ -29,6 +29,7 @@ from tokenizer.settings import TrainSettings
 ROOT = Path(__file__).resolve().parent.parent
 SMALLEST = "corpusmill: 1\ninputs:\n  - {name: pages, uri: pages}\n"
 RULE = "gopher_v1/duplicate_line_fraction"
+CRAWL = "crawl:\n  seeds: ['http://a.example/']\n"
 
 
 @pytest.fixture
@@ -169,6 +170,31 @@ def test_editors_and_the_program_agree_on_the_recipes_that_ship():
             "tokenizer",
             "'a b'",
             id="a symbol with a space",
+        ),
+        pytest.param("limits:\n  max_redirects: 40000\n", 5, "limits.max_redirects", "1000", id="more than 16 bits"),
+        pytest.param(
+            f'{CRAWL}  contact: "a@b.example\\t"\n', 6, "crawl.contact", "printable", id="a contact with a tab"
+        ),
+        pytest.param(
+            f"{CRAWL}  contact: a@b.example\n  exclude: ['http://a.example/x', foo]\n",
+            7,
+            "crawl.exclude[1]",
+            "'foo' is no http(s) URL",
+            id="an exclude that is no URL",
+        ),
+        pytest.param(
+            f"{CRAWL}  contact: a@b.example\n  exclude: ['ftp://bob:pw@a.example/']\n",
+            7,
+            "crawl.exclude[0]",
+            "'ftp://...@a.example/' is no",
+            id="credentials are not repeated",
+        ),
+        pytest.param(
+            "crawl:\n  seeds: http://bob:pw@a.example/\n  contact: a@b.example\n",
+            5,
+            "crawl.seeds",
+            'got "http://...@a.example/"',
+            id="a seed that is no list",
         ),
         pytest.param("text:\n  shards: 1\n  shards: 2\n", 6, "text.shards", "first on line 5", id="a key given twice"),
         pytest.param("text: {}\nlimits: {}\ntext: {}\n", 6, "text", "first on line 4", id="a block given twice"),

@@ -127,7 +127,7 @@ def test_usage_lines_of_one_path_all_hold_and_those_outside_of_groups_too():
     ("status", "allow", "disallow"),
     [
         (None, "disallow_all", "disallow_all"), (200, "parsed", "parsed"), (204, "parsed", "parsed"),
-        (301, "allow_all", "allow_all"), (304, "parsed", "parsed"), (401, "allow_all", "disallow_all"),
+        (301, "allow_all", "allow_all"), (304, "disallow_all", "disallow_all"), (401, "allow_all", "disallow_all"),
         (403, "allow_all", "disallow_all"), (404, "allow_all", "allow_all"), (410, "allow_all", "allow_all"),
         (429, "disallow_all", "disallow_all"), (500, "disallow_all", "disallow_all"),
         (503, "disallow_all", "disallow_all"), (100, "disallow_all", "disallow_all"),

@@ -4,7 +4,7 @@ the digest that an undisturbed run gives."""
 import errno
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -138,12 +138,13 @@ class InThisThread(Launcher):
             self.store = LocalStore(Path(self.store_uri), self.system)
         return super().run(job, phase)
 
-    def _run_tasks(self, phase: Phase, task_list: str) -> None:
-        worker = load_object(phase.worker)(self.store, phase.config)
-        for task in phase.tasks:
-            if self.store.size(task.marker) is None:
-                put_same(self.store, task.marker, canonical(worker.run(task.arguments)))
-        worker.close()
+    def _run_tasks(self, phases: Sequence[Phase], *_: object) -> None:
+        for phase in phases:
+            worker = load_object(phase.worker)(self.store, phase.config)
+            for task in phase.tasks:
+                if self.store.size(task.marker) is None:
+                    put_same(self.store, task.marker, canonical(worker.run(task.arguments)))
+            worker.close()
 
 
 def canonical(marker: Marker) -> bytes:

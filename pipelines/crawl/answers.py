@@ -36,6 +36,7 @@ FINAL = frozenset(
     }
 )
 MAX_DETAIL_CHARS = 512
+MEDIA = ("image", "audio", "video")
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _BAD_LOCATION = {
     LinkSkipped.MALFORMED: FetchFailed.MALFORMED_URL,
@@ -78,7 +79,7 @@ class Reader:
         status = exchange.status
         if 200 <= status <= 299:
             return _KEPT
-        if status == 304 and target.digest is not None and (target.etag or target.last_modified):
+        if status == 304 and conditions(target):
             return Answer("unchanged")
         if status in _REDIRECTS and (place := exchange.header("location")) is not None:
             return self._redirect(target, place)
@@ -93,7 +94,8 @@ class Reader:
             return Answer("failed", _BAD_LOCATION.get(error.reason, FetchFailed.MALFORMED_URL), "in Location")
         if url == target.url or url in target.chain:
             return Answer("failed", FetchFailed.REDIRECT_LOOP, f"after {len(target.chain) + 1} redirects")
-        if skipped := self.admit(url, target.depth):
+        skipped = self.admit(url, target.depth)
+        if skipped and not (skipped is LinkSkipped.OUT_OF_SCOPE and target.kind in MEDIA):  # media may lie anywhere
             return Answer("redirected", skipped=skipped)
         place_of = location(url)
         found = target._replace(

@@ -5,11 +5,13 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from pipelines.recipe_block import Block, wrong
+from pipelines.recipe_block import Block, masked, wrong
 
 TRACKING_PARAMETERS = ("utm_*", "gclid", "fbclid", "msclkid", "dclid", "yclid", "mc_cid", "mc_eid", "_ga")
 MIN_DELAY_S = 0.5
 _TOKEN = re.compile(r"[A-Za-z_-]+")  # RFC 9309, section 2.2.1
+# what stands before the host of an http(s) URL, however many slashes (WHATWG); a password ends at the last @
+_USERINFO = re.compile(r"(?i)(\s*https?:[/\\\s]*)[^/\\?#]*@")
 _CONTACT = re.compile(r"(https?://\S+\.\S+|mailto:\S+@\S+\.\S+|[^\s@()<>]+@[^\s@()<>]+\.[^\s@()<>]+)")
 
 Name = Literal["page", "image", "audio", "video"]
@@ -24,16 +26,39 @@ def _check_token(token: str) -> str:
 
 
 def _check_contact(contact: str) -> str:
+    if not contact.isprintable() or not contact.isascii():
+        raise wrong((), f"{contact!r} goes into a header field, which holds printable ASCII")
     if not _CONTACT.fullmatch(contact):
         raise wrong((), f"{contact!r} is neither a page nor a mail address at which a site's owner can reach you")
     return contact
+
+
+def _without_credentials(url: str) -> str:
+    """Return an http(s) URL without user name and password, everything else as it is; nobody else needs them."""
+    userinfo = _USERINFO.match(url)
+    if not userinfo:
+        return url
+    rest = url[userinfo.end() :]
+    return (
+        userinfo[1] + ("@" if rest.lstrip()[:1] in ("", "/", "\\", "?", "#") else "") + rest
+    )  # @: no host is still no host
+
+
+def _check_prefix(prefix: str) -> str:
+    from filters.url import UrlError, canonical_url
+
+    try:
+        canonical_url(prefix)
+    except UrlError as error:
+        raise wrong((), f"{masked(prefix)!r} is no http(s) URL or the start of one ({error})") from None
+    return _without_credentials(prefix)
 
 
 class Crawl(Block):
     """A polite crawl from seeds to WARC files."""
 
     seeds: Annotated[
-        tuple[str, ...],
+        tuple[Annotated[str, AfterValidator(_without_credentials)], ...],
         Field(min_length=1, description="URLs, or files of URLs: text, CSV, JSONL, Parquet; sitemaps end in .xml"),
     ]
     contact: Annotated[
@@ -46,7 +71,10 @@ class Crawl(Block):
         Literal["host", "domain", "prefix", "any"],
         Field(description="what links may lead to: the seeds' hosts, registrable domains, folders, or anywhere"),
     ] = "domain"
-    exclude: Annotated[tuple[str, ...], Field(description="URL prefixes that are never fetched")] = ()
+    exclude: Annotated[
+        tuple[Annotated[str, AfterValidator(_check_prefix)], ...],
+        Field(description="URL prefixes that are never fetched"),
+    ] = ()
     kinds: Annotated[tuple[Name, ...], Field(min_length=1, description="what is fetched and kept")] = ("page",)
     sitemaps: Annotated[bool, Field(description="read the sitemaps that robots.txt names")] = True
     rounds: Annotated[int, Field(ge=1, le=1000)] = 4

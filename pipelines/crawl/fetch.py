@@ -4,9 +4,11 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import closing
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from filters.guard import GuardedPool
 from filters.scope import Scope
@@ -17,15 +19,17 @@ from manifests.store import Store
 from pipelines.crawl.answers import Admit
 from pipelines.crawl.block import Crawl
 from pipelines.crawl.claims import RENEW_S, Claim
-from pipelines.crawl.discover import Discover
+from pipelines.crawl.discover import READ_KINDS, Discover, asked_for
 from pipelines.crawl.fetched import Target
 from pipelines.crawl.frontier import KnownIds, Quota, merge_hosts, remaining, select
 from pipelines.crawl.judge import Judge
 from pipelines.crawl.part import PartWriter, finished_parts
 from pipelines.crawl.records import FRONTIER, HOST, OUTCOME
 from pipelines.crawl.schedule import Pace, Schedule
+from pipelines.crawl.state import JOB, MEND
 from pipelines.crawl.worker import Clock, Terms, crawl, files_wanted, steady_clock
 from pipelines.fetch.client import Fetcher
+from pipelines.fetch.descriptors import raise_open_file_limit
 
 HOST_ORDER = ("key", "authority")
 
@@ -42,30 +46,38 @@ class FetchRange:
         self.limits = CrawlLimits(**config["limits"])
         self.quota = config["quota"]
         self.hosts, self.frontier = load_runs(store, config["hosts"]), load_runs(store, config["frontier"])
-        self.scope = seeds_scope(store, load_runs(store, config["seeds"]), self.block)
-        guarded = {"agent": self.block.agent, "limits": config["source_limits"], "crawl_limits": config["limits"]}
-        self.pool = GuardedPool("filters.links:factory", guarded, Limits(**config["source_limits"]))
+        self.scope = seeds_scope(store, load_runs(store, config["seeds"], MEND), self.block)
+        self.pool = link_readers(self.block, config["limits"], config["source_limits"])
 
     def close(self) -> None:
         self.pool.close()
 
     def run(self, arguments: dict[str, Any]) -> dict[str, Any]:
         """arguments: {range, ranges, taken: list of runs, pages, bytes, prefix: where the range's objects go}."""
-        claim = Claim(self.store, f"{arguments['prefix']}")
+        raise_open_file_limit()
+        claim = Claim(self.store, f"{JOB}/claims/{arguments['range']:05d}-of-{arguments['ranges']:05d}")
         while wait_s := claim.wait_s():
             time.sleep(min(wait_s, 1.0))
+        is_done = False
         try:
-            return self._run(arguments, claim)
+            marker = self._run(arguments, claim)
+            is_done = True
         finally:
-            claim.release()
+            claim.release(is_done=is_done)
+        return marker
 
     def _run(self, arguments: dict[str, Any], claim: Claim) -> dict[str, Any]:
         clock = steady_clock()
         low, high = key_range(arguments["range"], arguments["ranges"])
         parts = list(finished_parts(self.store, arguments["prefix"]))
-        known = KnownIds(batch["url_id"] for run in self.frontier for batch in read_run(self.store, run, low, high))
+        sitemaps: set[tuple[str, bytes]] = set()
+        known = KnownIds(
+            _noting_sitemaps(batch, sitemaps) for run in self.frontier for batch in read_run(self.store, run, low, high)
+        )
         taken = self._taken(arguments, low, high)
-        rows = remaining(taken, self._of(parts, "outcomes"), self._of(parts, "discovered", low, high), known)
+        found = self._of(parts, "discovered", low, high)
+        _noting_sitemaps(found, sitemaps)
+        rows = remaining(taken, self._of(parts, "outcomes"), found, known)
         hosts = self._known_hosts(parts, low, high)
         schedule = Schedule(
             rows,
@@ -76,7 +88,7 @@ class FetchRange:
             files=files_wanted(self.block),
             resumed=claim.is_resumed,
         )
-        judge, discover = Judge(self.block), Discover(self.pool, self.block, self.limits, self.scope)
+        judge, discover = Judge(self.block), Discover(self.pool, self.block, self.limits, self.scope, sitemaps)
 
         def follow(target: Target) -> None:
             if low <= target.key < high and known.add(target.url_id):
@@ -85,7 +97,8 @@ class FetchRange:
         writer = PartWriter(self.store, arguments["prefix"], len(parts), judge, discover, self.file_info, follow)
         bytes_left = arguments["bytes"] - sum(part["kept_bytes"] for part in parts)
         if rows.num_rows and bytes_left > 0:
-            asyncio.run(self._crawl(schedule, writer, clock, claim, known, bytes_left))
+            with closing(writer):
+                asyncio.run(self._crawl(schedule, writer, clock, claim, known, bytes_left))
         return summarise([*parts, *writer.written], taken.num_rows)
 
     def _taken(self, arguments: Mapping[str, Any], low: int, high: int) -> pa.Table:
@@ -112,9 +125,8 @@ class FetchRange:
             connections_per_address=self.block.connections_per_address,
         )
         renewing = asyncio.create_task(_renew(claim))
-        crawling = asyncio.create_task(
-            crawl(schedule, fetcher, writer, clock, Terms(self.block, self.limits, self._admit(), known, max_bytes))
-        )
+        terms = Terms(self.block, self.limits, self._admit(), known, max_bytes, claim.check)
+        crawling = asyncio.create_task(crawl(schedule, fetcher, writer, clock, terms))
         try:
             done, _ = await asyncio.wait({renewing, crawling}, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
@@ -134,6 +146,26 @@ async def _renew(claim: Claim) -> None:
     while True:
         await asyncio.sleep(RENEW_S)
         await asyncio.to_thread(claim.renew)
+
+
+def _noting_sitemaps(rows: pa.RecordBatch | pa.Table, noted: set[tuple[str, bytes]]) -> pa.Array | pa.ChunkedArray:
+    """Return the ids of rows (FRONTIER); `noted` gets the authority and id of those that are sitemaps."""
+    sitemaps = rows.filter(pc.equal(rows["kind"], "sitemap"))
+    noted.update(zip(sitemaps["authority"].to_pylist(), sitemaps["url_id"].to_pylist(), strict=True))
+    return rows["url_id"]
+
+
+def link_readers(block: Crawl, limits: Mapping[str, Any], source_limits: Mapping[str, Any]) -> GuardedPool:
+    """Return the guarded children that read what a crawl fetches, shared by all of this process that hold them."""
+    asked = asked_for(block)
+    config = {
+        "agent": block.agent,
+        "limits": dict(source_limits),
+        "crawl_limits": dict(limits),
+        "kinds": sorted(asked),
+        "told": sorted(asked.difference(READ_KINDS)),
+    }
+    return GuardedPool.shared("filters.links:factory", config, Limits(**source_limits))
 
 
 def _runs(parts: list[dict[str, Any]], kind: str) -> list[Run]:

@@ -3,7 +3,9 @@
 A `Batch` is what one checkpoint commits. The worker keeps the fetched bodies only until the sink has written them.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Literal, NamedTuple, Protocol
 
 import pyarrow as pa
@@ -12,7 +14,7 @@ from manifests.reasons import FetchFailed, LinkSkipped, Refused
 from pipelines.crawl.records import FRONTIER
 from pipelines.fetch.exchange import Exchange, FetchError
 
-State = Literal["kept", "redirected", "unchanged", "refused", "failed", "retry"]
+State = Literal["kept", "redirected", "unchanged", "refused", "failed", "retry", "later"]
 Kind = Literal["robots", "tdmrep", "ai_txt"]
 
 
@@ -72,11 +74,8 @@ class Fetched:
 
     @property
     def memory_bytes(self) -> int:
-        """Return about how much it holds: the body as sent, and decoded where that is another object."""
-        found = self.exchange
-        if found is None:
-            return 0
-        return len(found.body) + (0 if found.payload is found.body else len(found.payload))
+        """Return about how much it holds: the body as sent and decoded, and the owner's words."""
+        return sum(map(len, self.policy)) + (held_bytes(self.exchange) if self.exchange else 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,12 +112,16 @@ class Sink(Protocol):
         """Commit the batch. What is not committed is fetched again by whoever goes on."""
 
 
+def held_bytes(exchange: Exchange) -> int:
+    """Return the bytes of an answer in memory: as sent, and decoded where that is another object."""
+    return len(exchange.body) + (0 if exchange.payload is exchange.body else len(exchange.payload))
+
+
 def pending_rows(targets: list[Target]) -> pa.Table:
     """Return FRONTIER rows, pending and never fetched, sorted by (key, url_id)."""
-    ordered = sorted(targets, key=lambda target: (target.key, target.url_id))
-    named: dict[str, list[object]] = {
-        name: [getattr(target, name) for target in ordered] for name in TARGET_COLUMNS[:10]
-    }
+    ordered = sorted(targets, key=itemgetter(0, 1))
+    columns = zip(*ordered, strict=True) if ordered else [()] * len(Target._fields)
+    named: dict[str, Sequence[object]] = dict(zip(TARGET_COLUMNS[:10], columns, strict=False))
     named["state"] = ["pending"] * len(ordered)
     named["visits"] = named["attempts"] = [0] * len(ordered)
     empty: list[object] = [None] * len(ordered)

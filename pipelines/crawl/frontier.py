@@ -4,7 +4,7 @@ Every row of a table costs vector work only; there is no Python loop over rows.
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -33,6 +33,7 @@ class Quota:
     per_host_and_round: int
     per_host: int  # URLs that were ever fetched
     visits: int = 1
+    exclude: Sequence[str] = ()  # prefixes of URLs without their scheme, that nobody is asked for any more
 
 
 class Merged(NamedTuple):
@@ -78,8 +79,8 @@ def select(frontier: pa.Table, quota: Quota) -> pa.Table:
     A host gives at most quota.per_host_and_round rows, and no new ones beyond quota.per_host. Where quota.pages binds
     too, hosts are cut to equal shares: no host gets a row more while another that has one is two behind.
     """
-    pending = pc.equal(frontier["state"], "pending")
-    ready = in_fetch_order(frontier.filter(pc.or_(pending, pc.less(frontier["visits"], quota.visits))))
+    due = pc.or_(pc.equal(frontier["state"], "pending"), pc.less(frontier["visits"], quota.visits))
+    ready = in_fetch_order(frontier.filter(pc.and_(due, pc.invert(_excluded(frontier["url"], quota.exclude)))))
     if not ready.num_rows:
         return ready
     ready = ready.filter(pa.array(_within_host_limit(frontier, ready, quota.per_host)))
@@ -89,6 +90,15 @@ def select(frontier: pa.Table, quota: Quota) -> pa.Table:
     ids = _words(ready["url_id"])[:, 0]
     fair = np.lexsort((ids, _places(ready["authority"])))[: quota.pages]
     return ready.take(pa.array(np.sort(fair)))
+
+
+def _excluded(urls: pa.ChunkedArray, prefixes: Sequence[str]) -> pa.Array:
+    """Say which URLs begin with one of the prefixes."""
+    found = pa.array(np.zeros(len(urls), bool))
+    for prefix in prefixes:
+        for scheme in ("http", "https"):
+            found = pc.or_(found, pc.starts_with(urls, f"{scheme}://{prefix}"))
+    return found
 
 
 def _within_host_limit(frontier: pa.Table, ready: pa.Table, per_host: int) -> Bools:
@@ -188,10 +198,11 @@ def _apply(rows: pa.Table, outcomes: pa.Table, max_attempts: int) -> pa.Table:
     hit = pc.is_valid(place)
     came = {name: outcomes[name].combine_chunks().take(place) for name in OUTCOME.names}
     was = {name: rows[name].combine_chunks() for name in FRONTIER.names}
-    again = pc.fill_null(pc.equal(came["state"], "retry"), False)
+    tried = pc.fill_null(pc.equal(came["state"], "retry"), False)
+    again = pc.or_(tried, pc.fill_null(pc.equal(came["state"], "later"), False))
     kept, unchanged = (pc.fill_null(pc.equal(came["state"], state), False) for state in ("kept", "unchanged"))
     ended = pc.and_(hit, pc.invert(again))
-    tries = pc.add(was["attempts"], pc.cast(again, pa.int16()))
+    tries = pc.add(was["attempts"], pc.cast(tried, pa.int16()))
     attempts = pc.if_else(ended, pa.scalar(0, pa.int16()), tries)
     used_up = pc.and_(again, pc.greater_equal(tries, max_attempts))
     state = pc.if_else(used_up, "failed", pc.if_else(again, "pending", came["state"]))

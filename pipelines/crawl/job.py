@@ -15,9 +15,10 @@ from manifests.limits import CrawlLimits, Limits
 from manifests.manifest import Manifest, load_manifest, newest_version
 from manifests.runs import Run, save_runs
 from pipelines.crawl.block import Crawl
-from pipelines.crawl.rounds import Round, update
-from pipelines.crawl.seeds import SeedSource, plan_seeds
-from pipelines.crawl.state import JOB, State, add_statistics
+from pipelines.crawl.claims import sole_crawl
+from pipelines.crawl.rounds import Round, update_phase
+from pipelines.crawl.seeds import SeedOptions, SeedSource, plan_seeds
+from pipelines.crawl.state import JOB, State, add_statistics, advice_on_damage
 from pipelines.launcher import Launcher
 from pipelines.tasks import Phase, Task
 
@@ -37,12 +38,12 @@ class CrawlJob:
     launcher: Launcher
 
     def __post_init__(self) -> None:
-        Scope.of(self.block.scope, (), self.block.exclude, self.block.max_depth)  # a wrong prefix is refused here
+        self.scope = Scope.of(self.block.scope, (), self.block.exclude, self.block.max_depth)  # wrong prefixes end here
 
     @cached_property
     def sources(self) -> list[SeedSource]:
         """The seeds, looked at once."""
-        return plan_seeds(self.block.seeds)
+        return plan_seeds(self.block.seeds, SeedOptions.of(self.block), self.limits)
 
     @cached_property
     def settings(self) -> dict[str, Any]:
@@ -86,19 +87,40 @@ class CrawlJob:
             "per_host_and_round": block.pages_per_host_and_round,
             "per_host": block.max_pages_per_host,
             "visits": block.visits,
+            "exclude": self.scope.exclude,
         }
 
     def run(self) -> tuple[int, Manifest, bool]:
-        """Run the rounds that are not done; return (version, manifest of the newest, whether it stood already)."""
+        """Run the rounds that are not done; return (version, manifest of the newest, whether it stood already).
+
+        Raises RuntimeError where another crawl is at work in the same output.
+        """
         state, stood = self.state(), True
-        if state.settings_key != self.key:
-            state = self._admit(state)
-        while state.rounds_of_settings < self.block.rounds and not state.finished:
-            state, stood = Round(self, state).run(), False
+        if self._is_open(state):
+            with sole_crawl(self.launcher.store, f"{JOB}/claims/job"):
+                state, stood = self._run_rounds(self.state())  # another may have gone on until it was ours
         version = newest_version(self.launcher.store, JOB)
         if not version:
-            raise ValueError("there is nothing to crawl: the seeds hold no URL that may be fetched")
+            raise ValueError(f"there is nothing to crawl: the seeds hold no URL that may be fetched{_why(state)}")
         return version, load_manifest(self.launcher.store, JOB, version), stood
+
+    def _is_open(self, state: State) -> bool:
+        """Return whether anything is left to do."""
+        is_far = state.finished or state.rounds_of_settings >= self.block.rounds
+        return state.settings_key != self.key or not is_far
+
+    def _run_rounds(self, state: State) -> tuple[State, bool]:
+        """Return the state after the last round, and whether there was none to run."""
+        from pipelines.crawl.fetch import link_readers
+
+        stood = True
+        with advice_on_damage(self.newest):
+            if state.settings_key != self.key:
+                state = self._admit(state)
+            with link_readers(self.block, asdict(self.limits), asdict(self.source_limits)):  # not new ones every round
+                while self._is_open(state):
+                    state, stood = Round(self, state).run(), False
+        return state, stood
 
     def _admit(self, state: State) -> State:
         """Merge the seeds of these settings into the frontier; they say too what is in scope."""
@@ -110,7 +132,7 @@ class CrawlJob:
         config = {"block": self.block.model_dump_json(), "limits": asdict(self.limits)}
         markers = self.launcher.run(JOB, Phase("seeds", tasks, "pipelines.crawl.admit:AdmitSeeds", config))
         seeds = [Run(**run) for marker in markers for run in marker["runs"]]
-        updated = update(self, f"{stem}/update", 1, state, discovered=seeds)
+        updated = self.launcher.run(JOB, update_phase(self, f"{stem}/update", 1, state, discovered=seeds))
         skipped: dict[str, Any] = {}
         for marker in (*markers, *updated):
             skipped = add_statistics(skipped, marker["links_skipped"])
@@ -124,6 +146,12 @@ class CrawlJob:
             hosts=[Run(**marker["hosts"]) for marker in updated],
             statistics=add_statistics(state.statistics, {"links_skipped": skipped}),
         )
+
+
+def _why(state: State) -> str:
+    """Return the reasons for which seeds were skipped, with how often each, or nothing."""
+    counts = state.statistics.get("links_skipped", {})
+    return " (skipped: " + ", ".join(f"{count:,} {reason}" for reason, count in counts.items()) + ")" if counts else ""
 
 
 def _by(sources: Sequence[SeedSource], count: int) -> Iterator[Sequence[SeedSource]]:

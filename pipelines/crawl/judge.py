@@ -34,7 +34,7 @@ class Judged:
     state: str
     reason: str | None
     detail: str | None
-    policy: tuple[str, ...]  # every signal that spoke, raw
+    policy: tuple[str, ...]  # every signal that spoke, raw, cut at policy.MAX_STORED_BYTES
     verdict: dict[str, Any]
 
     is_withheld: bool = False  # its owner says no, or what its owner says is not known: its body is not stored
@@ -44,7 +44,7 @@ class Judged:
         """Return the state under which a WARC record of it stands; of a refused one only the metadata is kept."""
         if self.is_withheld or self.state == "refused":
             return "refused"
-        return "failed" if self.state == "retry" else cast(State, self.state)
+        return "failed" if self.state in ("retry", "later") else cast(State, self.state)
 
 
 class Judge:
@@ -73,7 +73,7 @@ class Judge:
             state, reason = "failed", str(FetchFailed.MEDIA_TYPE)
             detail = f"{media_type}, asked for {fetched.target.kind}"
         withheld = bool(fetched.exchange) and bool(no or unread)
-        return Judged(fetched, state, reason, detail, lines, verdict, withheld)
+        return Judged(fetched, state, reason, detail, said.lines if said else (), verdict, withheld)
 
 
 def is_wanted(fetched: Fetched) -> bool:

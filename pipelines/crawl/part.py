@@ -1,16 +1,18 @@
 """A part of a range: what one checkpoint commits. Its marker is written last, so a killed worker goes on behind it."""
 
 import asyncio
-import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pyarrow as pa
 
 from manifests.keys import canonical_json
+from manifests.objects import read_json
 from manifests.runs import write_run
 from manifests.store import Store
+from pipelines.crawl.answers import MAX_DETAIL_CHARS
 from pipelines.crawl.claims import ClaimLostError
 from pipelines.crawl.compose import put_part
 from pipelines.crawl.discover import Discover
@@ -18,9 +20,13 @@ from pipelines.crawl.fetched import Batch, SiteFile, Target, pending_rows
 from pipelines.crawl.judge import Judge, Judged
 from pipelines.crawl.records import HOST, OUTCOME
 from pipelines.crawl.warc import Capture, warc_date, write_captures
+from pipelines.fetch.exchange import Exchange
 
 ORDER = ("key", "url_id", "ended_s")
 FAMILIES = ("warc", "diagnostics")  # what is kept; everything else that was answered
+_KEYS = (*FAMILIES, "outcomes", "discovered", "hosts", "kept_bytes", "links_skipped")
+MAX_MEDIA_TYPE_CHARS = 127  # RFC 6838 has at most 127 for each half; real ones are far shorter
+MAX_VALIDATOR_CHARS = 1024  # a longer ETag or Last-Modified is not stored, so it is never sent back
 KEPT = ("page", "image", "audio", "video")  # kinds of the first family: a sitemap is read and is no page
 
 
@@ -29,11 +35,14 @@ def part_marker(prefix: str, number: int) -> str:
 
 
 def finished_parts(store: Store, prefix: str) -> Iterator[dict[str, Any]]:
-    """Yield the markers of a range's parts, in order."""
-    number = 0
+    """Yield the markers of a range's parts, in order. Raises RuntimeError for a damaged or a missing one."""
+    number, mend = 0, f"delete {prefix}/ and run the same command again, what it holds is fetched again"
     while store.size(part_marker(prefix, number)) is not None:
-        yield json.loads(store.read(part_marker(prefix, number)))
+        yield read_json(store, part_marker(prefix, number), _KEYS, what="marker of a part", mend=mend)
         number += 1
+    missing = part_marker(prefix, number)
+    if later := next((name for name, _ in store.list(f"{prefix}/part-") if name > missing), None):
+        raise RuntimeError(f"{missing}: missing, though {later} is there; {mend}")
 
 
 class PartWriter:
@@ -53,11 +62,17 @@ class PartWriter:
         self.judge, self.discover, self.file_info = judge, discover, file_info
         self.follow = follow
         self.written: list[dict[str, Any]] = []
+        # always the same thread: each one that has ever written would keep memory of its own
+        self._thread = ThreadPoolExecutor(1, "parts")
 
     async def write(self, batch: Batch) -> None:
         """Commit the batch, in a thread; the sitemaps that it leads to may be read in the same round."""
-        for target in await asyncio.to_thread(self.store_part, batch):
+        for target in await asyncio.get_running_loop().run_in_executor(self._thread, self.store_part, batch):
             self.follow(target)
+
+    def close(self) -> None:
+        """End the thread, when it has written what it is at."""
+        self._thread.shutdown()
 
     def store_part(self, batch: Batch) -> list[Target]:
         """Read the pages, judge them, write the records and the rows, and then the marker.
@@ -128,7 +143,7 @@ def capture_of(judged: Judged) -> Capture | None:
         fetched.robots_digest,
         fetched.target.referrer,
         fetched.target.caption,
-        fetched.exchange.content_type[0],
+        _media_type(fetched.exchange),
     )
 
 
@@ -163,7 +178,7 @@ def _outcome(judged: Judged) -> dict[str, Any]:
         "kind": target.kind,
         "state": judged.state,
         "reason": judged.reason,
-        "detail": judged.detail,
+        "detail": judged.detail[:MAX_DETAIL_CHARS] if judged.detail else judged.detail,
         "started_s": found.started_s if found else fetched.started_s,
         "ended_s": fetched.ended_s,
         "robots_digest": fetched.robots_digest,
@@ -174,15 +189,25 @@ def _outcome(judged: Judged) -> dict[str, Any]:
     if found is not None:
         row |= {
             "status": found.status,
-            "media_type": found.content_type[0],
+            "media_type": _media_type(found),
             "ip": found.ip,
             "bytes": len(found.body),
             "payload_bytes": len(found.payload),
-            "etag": found.header("etag"),
-            "last_modified": found.header("last-modified"),
+            "etag": _validator(found, "etag"),
+            "last_modified": _validator(found, "last-modified"),
             "digest": fetched.digest,
         }
     return row
+
+
+def _media_type(found: Exchange) -> str | None:
+    media_type = found.content_type[0]
+    return media_type[:MAX_MEDIA_TYPE_CHARS] if media_type else None
+
+
+def _validator(found: Exchange, name: str) -> str | None:
+    value = found.header(name)
+    return value if value is None or len(value) <= MAX_VALIDATOR_CHARS else None
 
 
 def redirects(judged: Sequence[Judged]) -> pa.Table:

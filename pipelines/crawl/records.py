@@ -43,7 +43,7 @@ OUTCOME = pa.schema(
         ("url", pa.string()),
         ("authority", pa.string()),
         ("kind", pa.string()),
-        ("state", pa.string()),  # kept | redirected | unchanged | refused | failed | retry (pending, attempts + 1)
+        ("state", pa.string()),  # kept | redirected | unchanged | refused | failed | retry (attempts + 1) | later
         ("reason", pa.string()),
         ("detail", pa.string()),
         ("status", pa.int16()),
@@ -68,7 +68,7 @@ HOST = pa.schema(
         ("key", KEY),
         ("authority", pa.string()),
         ("robots_state", pa.string()),  # parsed | allow_all | disallow_all (unreachable)
-        ("robots", pa.binary()),  # the bytes that are parsed, cut at limits.max_robots_bytes
+        ("robots", pa.binary()),  # what is parsed; a long one without comments and packed (sites.pack)
         ("robots_digest", DIGEST),
         ("robots_until_s", pa.float64()),  # when they must be fetched again
         ("tdmrep", pa.binary()),  # /.well-known/tdmrep.json, or null

@@ -1,6 +1,5 @@
-"""One round of a crawl: generate -> fetch -> update -> write -> commit, each phase a list of tasks over key ranges."""
+"""One round of a crawl: generate -> fetch -> update and write -> commit, each phase a list of tasks over key ranges."""
 
-import json
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -11,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 from manifests.keys import canonical_json, digest_of
 from manifests.ledger import Account, balance, total
 from manifests.manifest import commit
+from manifests.objects import read_json
 from manifests.runs import Run, partitions_for, save_runs
 from pipelines.crawl.compose import PartRef, compose
 from pipelines.crawl.generate import fair_shares
 from pipelines.crawl.part import FAMILIES
 from pipelines.crawl.state import JOB, State, add_statistics, run_shards
-from pipelines.crawl.update import MOST_HOSTS, MOST_SAMPLES
+from pipelines.crawl.update import MOST_HOSTS, MOST_SAMPLES, commonest
 from pipelines.crawl.warc import warc_date
 from pipelines.tasks import Marker, Phase, Task
 
@@ -45,11 +45,15 @@ class Round:
 
     @cached_property
     def plan(self) -> dict[str, Any]:
-        """What whoever started the round has fixed for whoever goes on with it: how many ranges, and the date."""
+        """What whoever started the round has fixed for whoever goes on with it: how many ranges, how files begin."""
         store, name = self.job.launcher.store, f"{self.stem}/plan.json"
-        plan = {"ranges": self.job.block.ranges or self.job.launcher.workers, "started": warc_date(time.time())}
+        plan = {
+            "ranges": self.job.block.ranges or self.job.launcher.workers,
+            "file_info": self._file_info(warc_date(time.time())),
+        }
         store.put_new(name, canonical_json(plan))
-        fixed: dict[str, Any] = json.loads(store.read(name))
+        mend = f"delete {self.stem}/ and run the same command again, the round begins anew"
+        fixed: dict[str, Any] = read_json(store, name, plan, what="plan of a round", mend=mend)
         return fixed
 
     @property
@@ -59,7 +63,11 @@ class Round:
 
     @property
     def file_info(self) -> dict[str, str]:
-        """The warcinfo record of the round's files (ISO 28500:2017, section 6.2)."""
+        """The warcinfo record of the round's files."""
+        return dict(self.plan["file_info"])
+
+    def _file_info(self, date: str) -> dict[str, str]:
+        """Return what the files of a round that starts now say of it (ISO 28500:2017, section 6.2)."""
         agent = self.job.block.user_agent
         return {
             "software": agent.partition(" ")[0],
@@ -67,7 +75,7 @@ class Round:
             "robots": "obey",
             "http-header-user-agent": agent,
             "isPartOf": f"round {self.number}",
-            "date": self.plan["started"],
+            "date": date,
         }
 
     def run(self) -> State:
@@ -75,8 +83,8 @@ class Round:
         chosen = self._generate()
         fetched = self._fetch(chosen)
         taken = [Run(**marker["run"]) for marker in chosen]
-        updated = update(self.job, f"{self.stem}/update", self.ranges, self.state, fetched, taken)
-        written = self._write(fetched)
+        merging = update_phase(self.job, f"{self.stem}/update", self.ranges, self.state, fetched, taken)
+        updated, written = self.job.launcher.run_together(JOB, merging, self._writing(fetched))
         return self._commit(fetched, updated, written)
 
     def _generate(self) -> list[Marker]:
@@ -137,7 +145,7 @@ class Round:
             "file_info": self.file_info,
         }
 
-    def _write(self, fetched: Sequence[Marker]) -> list[Marker]:
+    def _writing(self, fetched: Sequence[Marker]) -> Phase:
         tasks = []
         for family in FAMILIES:
             parts = [PartRef(**part) for marker in fetched for part in marker[family]]
@@ -151,7 +159,7 @@ class Round:
                 }
                 tasks.append(Task(f"{self.stem}/write/{family}-{plan.index:05d}.json", arguments))
         config = {"file_info": self.file_info}
-        return self.job.launcher.run(JOB, Phase("write", tasks, "pipelines.crawl.write:WriteWarc", config))
+        return Phase("write", tasks, "pipelines.crawl.write:WriteWarc", config)
 
     def _commit(self, fetched: Sequence[Marker], updated: Sequence[Marker], written: Sequence[Marker]) -> State:
         state = self._next_state(fetched, updated, written)
@@ -167,7 +175,7 @@ class Round:
             "statistics": state.statistics,
             "parents": [self.state.digest] if self.state.digest else [],
         }
-        _, manifest = commit(self.job.launcher.store, JOB, body)
+        _, manifest = commit(self.job.launcher.store, JOB, body, after=self.state.digest)
         return State.of(manifest)
 
     def _next_state(self, fetched: Sequence[Marker], updated: Sequence[Marker], written: Sequence[Marker]) -> State:
@@ -179,17 +187,19 @@ class Round:
             raise RuntimeError(
                 f"round {self.number}: {kept} URLs were kept, the WARC files hold {records}: nothing was committed"
             )
+        statistics = self._statistics(fetched, updated)
+        is_full = statistics["kept"] >= self.job.block.max_pages or statistics["bytes"] >= self.job.block.max_bytes
         return State(
             rounds=self.number,
             settings_key=self.job.key,
             rounds_of_settings=self.state.rounds_of_settings + 1,
-            finished=not any(marker["ready"] for marker in updated),
+            finished=is_full or not any(marker["ready"] for marker in updated),
             seeds=self.state.seeds,
             frontier=[Run(**marker["frontier"]) for marker in updated],
             hosts=[Run(**marker["hosts"]) for marker in updated],
             shards=sorted([*self.state.shards, *published, *logs], key=lambda shard: str(shard["name"])),
             accounts=[*self.state.accounts, *self._accounts(updated)],
-            statistics=self._statistics(fetched, updated),
+            statistics=statistics,
         )
 
     def _accounts(self, updated: Sequence[Marker]) -> list[Account]:
@@ -218,6 +228,7 @@ class Round:
             statistics = add_statistics(statistics, {"links_skipped": marker["links_skipped"]})
         largest = sorted(hosts, key=lambda host: (-host["kept"], host["authority"]))[:MOST_HOSTS]
         return statistics | {
+            "media_types": commonest(statistics.get("media_types", {})),
             "rounds": self.number,
             **now,
             "hosts": largest,
@@ -225,7 +236,7 @@ class Round:
         }
 
 
-def update(
+def update_phase(
     job: "CrawlJob",
     stem: str,
     ranges: int,
@@ -233,8 +244,8 @@ def update(
     fetched: Sequence[Marker] = (),
     taken: Sequence[Run] = (),
     discovered: Sequence[Run] = (),
-) -> list[Marker]:
-    """Merge what was found into the frontier, range by range; return the markers in key order."""
+) -> Phase:
+    """Return the phase that merges what was found into the frontier, range by range."""
     brought = {
         name: [Run(**run) for marker in fetched for run in marker[name]] for name in ("outcomes", "discovered", "hosts")
     }
@@ -261,4 +272,4 @@ def update(
         "quota": job.quota(state),
         "log": f"{JOB}/requests/r{state.rounds + 1:04d}",
     }
-    return job.launcher.run(JOB, Phase("update", tasks, "pipelines.crawl.update:UpdateRange", config))
+    return Phase("update", tasks, "pipelines.crawl.update:UpdateRange", config)

@@ -24,6 +24,7 @@ from pipelines.crawl.frontier import in_fetch_order
 from pipelines.crawl.sites import PATHS, Site, Sites
 
 ROWS_AT_ONCE = 32  # of a lane that are Python objects
+BARRED_FROM = 0.5  # of the longest wait: a round does not begin with a longer one, and the host is left for the next
 
 
 @dataclass(frozen=True)
@@ -178,7 +179,7 @@ class Schedule:
             wait_s = self.pace.after_failure(wait_s, lane.failures, retry_after_s)
             if lane.failures >= self.pace.max_host_failures or wait_s > self._patience_s:
                 lane.rest = Decision("retry", failure, "the host rests for this round")
-        lane.due_s = now + wait_s
+        lane.due_s = now + min(wait_s, self._patience_s)  # whatever was asked for: nobody is shut out for years
         self.sites.note(item.site, lane.due_s, lane.failures)
         stays = failure is not None and self._requeue(item)
         self._push(lane, now if lane.rest else lane.due_s)
@@ -281,10 +282,10 @@ class Schedule:
         if authority not in self.sites:
             site = self.sites.get(authority, key)
             lane.sites.append(site)
-            lane.due_s = max(lane.due_s, site.next_s)
+            lane.due_s = max(lane.due_s, min(site.next_s, now + self._patience_s))
             lane.failures = max(lane.failures, min(site.failures, self.pace.max_host_failures - 1))
-        if lane.rest is None and lane.due_s - now > self._patience_s:
-            lane.rest = Decision("retry", FetchFailed.TOO_MANY_REQUESTS, "the host asked us to come back later")
+        if lane.rest is None and lane.due_s - now > self._patience_s * BARRED_FROM:
+            lane.rest = Decision("later", FetchFailed.TOO_MANY_REQUESTS, "the host asked us to come back later")
         return lane
 
     def _refill(self, lane: Lane) -> None:
@@ -307,7 +308,7 @@ class Schedule:
 
 
 def _leave(lane: Lane) -> None:
-    """Forget what is parsed of an empty lane's sites; a redirect may wake it."""
+    """Forget what need not be known of an empty lane's sites; a redirect may wake it."""
     lane.is_idle = True
     for site in lane.sites:
-        site.rules = None
+        site.forget()

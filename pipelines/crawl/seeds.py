@@ -22,6 +22,7 @@ from manifests.reasons import LinkSkipped
 from manifests.store import Chosen, OneObject, StoreError, open_input, open_store
 from pipelines.crawl.block import TRACKING_PARAMETERS, Crawl, Name
 from pipelines.crawl.records import FRONTIER
+from pipelines.recipe_block import masked
 from pipelines.sources.jsonl import Line, lines
 from pipelines.sources.parquet import DAMAGED, open_parquet, plain_rows
 from pipelines.sources.streams import DecodedStream
@@ -52,6 +53,8 @@ _HTTP = re.compile(r"\s*https?:", re.IGNORECASE)
 
 class SeedError(ValueError):
     """A seed, or a list of them, that can't be used; names it by its place, and never repeats credentials."""
+
+    is_usage = True  # exit status 2, where the launcher raises it
 
 
 @dataclass(frozen=True)
@@ -104,16 +107,24 @@ class SeedBatch(NamedTuple):
 Rows = Iterable[Seed | LinkSkipped]
 
 
-def plan_seeds(seeds: Sequence[str]) -> list[SeedSource]:
+def plan_seeds(
+    seeds: Sequence[str], options: SeedOptions | None = None, limits: CrawlLimits | None = None
+) -> list[SeedSource]:
     """Return the sources of `seeds` in the order given; of folders and patterns each file, by name.
 
     A seed that begins with http: or https: is a URL, everything else a local path or `s3://...`. No list is read.
-    Raises SeedError for what isn't there, or is no list.
+    Raises SeedError for what isn't there, or is no list, and for a wrong URL.
     """
-    return [source for number, seed in enumerate(seeds, 1) for source in _sources(f"seed {number}", seed)]
+    sources = [source for number, seed in enumerate(seeds, 1) for source in _sources(f"seed {number}", seed)]
+    for source in sources:
+        if source.format == "url":
+            _single(source, options or SeedOptions(), limits or CrawlLimits())
+    return sources
 
 
 def _sources(place: str, seed: str) -> Iterator[SeedSource]:
+    if not seed.strip():
+        raise SeedError(f"{place} is empty: a URL, or a file of URLs, is wanted")
     if _HTTP.match(seed):
         yield SeedSource(place, "url", seed.strip())
         return
@@ -121,9 +132,13 @@ def _sources(place: str, seed: str) -> Iterator[SeedSource]:
         store = open_input(seed)
         objects = sorted(store.list())
     except StoreError as error:
-        raise SeedError(f"{place}: {error}") from error
+        raised = SeedError(f"{place}: {masked(str(error))}")
+        raised.is_usage = not seed.startswith("s3://")  # there the store may have failed
+        raise raised from error
     if not objects:
-        raise SeedError(f"{place}: {seed!r} is no file, and no URL either: that begins with http:// or https://")
+        raise SeedError(
+            f"{place}: {masked(repr(seed))} is no file, and no URL either: that begins with http:// or https://"
+        )
     inner = store.store if isinstance(store, OneObject | Chosen) else store
     for name, size in objects:
         if len(objects) > 1 and name.rpartition("/")[2].startswith(("_", ".")):
@@ -335,10 +350,13 @@ def _parquet(source: SeedSource, options: SeedOptions, limits: Limits) -> Rows:
         raise SeedError(f"{source.place}: not a readable Parquet file: {said}") from error
 
 
-def _check_columns(source: SeedSource, names: Sequence[str], options: SeedOptions) -> None:
+def _check_columns(source: SeedSource, names: list[str], options: SeedOptions) -> None:
     if options.url_column not in names:
         known = ", ".join(names)[:500] or "no columns"
         raise SeedError(f"{source.place} has no column {options.url_column!r}; it has {known}")
+    for name in (options.url_column, options.caption_column):
+        if names.count(name) > 1:
+            raise SeedError(f"{source.place} has {names.count(name)} columns {name!r}; which one is meant?")
 
 
 def _of_row(row: dict[str, Any], options: SeedOptions) -> Seed | LinkSkipped:

@@ -1,12 +1,14 @@
 """What a worker knows of its sites (authorities): their robots.txt, their other files, and the HOST rows to commit."""
 
 import hashlib
-from dataclasses import dataclass
+import zlib
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import pyarrow as pa
 
-from filters.robots import ALLOW_ALL, DISALLOW_ALL, Robots
+from filters.robots import ALLOW_ALL, DISALLOW_ALL, Robots, without_comments
 from pipelines.crawl.fetched import Decision, Kind
 from pipelines.crawl.records import HOST
 
@@ -26,11 +28,32 @@ _KEPT = (
 )
 
 _Body = bytes  # in Site, `bytes` is HOST's column
+_PLAIN_BYTES = 4096  # a longer file is held packed
+_LONG_RULES = 8  # parsed ones that are held at once: half a megabyte of rules makes some 20 MB of objects
+_PACKED = b"\0zlib\0"
+MAX_HELD_BYTES = 32 << 10  # of a site's files, packed, that outlive its turn; where there is more, they are asked again
+
+
+def pack(body: bytes) -> bytes:
+    """Return a file as it is held: a long one compressed."""
+    if len(body) <= _PLAIN_BYTES and not body.startswith(_PACKED):
+        return body
+    return _PACKED + zlib.compress(body, 1)
+
+
+def unpack(held: bytes) -> bytes:
+    """Return what `pack` was given."""
+    return zlib.decompress(held.removeprefix(_PACKED)) if held.startswith(_PACKED) else held
+
+
+@lru_cache(_LONG_RULES)
+def _long_rules(robots: bytes, agent: str) -> Robots:
+    return Robots.parse(unpack(robots), agent)
 
 
 @dataclass(slots=True, eq=False)
 class Site:
-    """An authority; the fields are HOST's."""
+    """An authority; the fields are HOST's. The three files are packed."""
 
     key: int
     authority: str
@@ -51,15 +74,33 @@ class Site:
         """Return what its robots.txt says to `agent`; what is not known disallows all."""
         if self.rules is None:
             fixed = _FIXED.get(self.robots_state or "disallow_all")
-            self.rules = Robots.parse(self.robots or b"", agent) if fixed is None else fixed
+            if fixed is None and len(self.robots or b"") > MAX_HELD_BYTES:
+                return _long_rules(self.robots or b"", agent)
+            self.rules = Robots.parse(unpack(self.robots or b""), agent) if fixed is None else fixed
         return self.rules
 
     def robots_known(self, state: str, body: _Body, until_s: float) -> None:
         """Note a robots.txt; the site's other files are asked for again together with it."""
         self.robots_state, self.robots_until_s = state, until_s
-        self.robots = body if state == "parsed" else None
+        long = len(body) > _PLAIN_BYTES
+        self.robots = pack(without_comments(body) if long else body) if state == "parsed" else None
         self.robots_digest = hashlib.sha256(body).digest() if state == "parsed" else None
         self.rules = self.tdmrep = self.ai_txt = None
+
+    @property
+    def is_too_long(self) -> bool:
+        """Say whether its files are too long to be held beyond its turn."""
+        return sum(len(each or b"") for each in (self.robots, self.tdmrep, self.ai_txt)) > MAX_HELD_BYTES
+
+    def forget(self) -> None:
+        """Forget what is parsed of its files; and the files where they are too long: then they are asked for again."""
+        self.rules = None
+        if self.is_too_long:
+            self.robots_state = self.robots = self.tdmrep = self.ai_txt = None
+            self.robots_until_s = 0.0
+
+
+_UNKNOWN: dict[str, Any] = {"robots": None, "robots_until_s": 0.0, "tdmrep": None, "ai_txt": None}
 
 
 class Sites:
@@ -94,7 +135,8 @@ class Sites:
 
     def changed(self) -> pa.Table:
         """Return the rows that changed since the last call, HOST sorted by (key, authority)."""
-        sites = sorted(self._changed.values(), key=lambda site: (site.key, site.authority))
+        changed = sorted(self._changed.values(), key=lambda site: (site.key, site.authority))
+        sites = [replace(site, **_UNKNOWN) if site.is_too_long else site for site in changed]
         self._changed.clear()
         columns = [pa.array([getattr(site, name) for site in sites], HOST.field(name).type) for name in HOST.names]
         return pa.table(columns, schema=HOST)

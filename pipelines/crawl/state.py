@@ -1,7 +1,8 @@
 """What a crawl knows between two rounds, as its newest snapshot states it."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +12,7 @@ from manifests.runs import Run
 from manifests.shards import Shard
 
 JOB = "crawl"
+MEND = "restore it, or go back to a snapshot from before these settings"  # what is made once for all rounds
 PUBLISHED = ("warc", "diagnostics", "cdxj", "requests")  # kinds that every later snapshot lists too
 
 
@@ -62,6 +64,22 @@ class State:
     def kept(self) -> tuple[int, int]:
         """Return (records kept, their bytes as sent) of all rounds."""
         return self.statistics.get("kept", 0), self.statistics.get("bytes", 0)
+
+
+@contextmanager
+def advice_on_damage(newest: Callable[[], Manifest | None]) -> Iterator[None]:
+    """Say what to do about a damaged run that the newest snapshot needs: no round makes it again."""
+    try:
+        yield
+    except RuntimeError as error:
+        manifest = newest()
+        what = str(error).partition("; delete ")[0]
+        runs = [*manifest["frontier"], *manifest["hosts"]] if manifest else []
+        for name in (run["name"] for run in runs if run["name"] in what):
+            folder = name.rpartition("/")[0]
+            mend = f"restore it, or delete the newest of {JOB}/manifests/ and {folder}/ and run the same command again"
+            raise RuntimeError(f"{what}; the newest snapshot needs it: {mend}") from error
+        raise
 
 
 def _account(unit: Mapping[str, Any]) -> Account:

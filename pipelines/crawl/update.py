@@ -26,11 +26,14 @@ VERDICTS = {
     "redirected": "skipped/redirected",
     "unchanged": "skipped/not_modified",
     "retry": "skipped/to_be_tried_again",
+    "later": "skipped/to_be_tried_again",
 }
 SITEMAP = "skipped/sitemap"  # read for its URLs
 LEFT = "skipped/left_for_a_later_round"
 MOST_HOSTS = 100
 MOST_SAMPLES = 20
+MOST_MEDIA_TYPES = 100
+OTHER = "other"  # all media types beyond them
 _RUNS = ("frontier", "outcomes", "discovered", "old_hosts", "new_hosts", "taken")
 
 
@@ -114,7 +117,7 @@ def statistics(outcomes: pa.Table, frontier: pa.Table, hosts: pa.Table) -> dict[
         "requests": outcomes.num_rows,
         "fetch_s": round(_total(pc.subtract(outcomes["ended_s"], outcomes["started_s"])), 3),
         "statuses": _counted(outcomes["status"]),
-        "media_types": _counted(kept["media_type"]),
+        "media_types": commonest(_counted(kept["media_type"])),
         "refused": _counted(outcomes.filter(pc.equal(outcomes["state"], "refused"))["reason"]),
         "failed": _counted(outcomes.filter(pc.equal(outcomes["state"], "failed"))["reason"]),
         "refusal_samples": _samples(outcomes),
@@ -141,6 +144,14 @@ def largest_hosts(frontier: pa.Table, hosts: pa.Table) -> list[dict[str, Any]]:
         for authority, states in counts.items()
     ]
     return sorted(described, key=lambda host: (-host["kept"], host["authority"]))[:MOST_HOSTS]
+
+
+def commonest(counts: Mapping[str, int]) -> dict[str, int]:
+    """Return the MOST_MEDIA_TYPES largest counts, of equal ones the first by name, and the sum of all others."""
+    named = sorted((name for name in counts if name != OTHER), key=lambda name: (-counts[name], name))
+    kept = {name: counts[name] for name in sorted(named[:MOST_MEDIA_TYPES])}
+    rest = sum(counts.values()) - sum(kept.values())
+    return kept | ({OTHER: rest} if rest else {})
 
 
 def _samples(outcomes: pa.Table) -> list[dict[str, Any]]:

@@ -18,16 +18,16 @@ from manifests.limits import CrawlLimits
 from manifests.reasons import FetchFailed
 from pipelines.crawl.answers import FINAL, HOST_FAILURES, Admit, Reader, conditions, retry_after_s
 from pipelines.crawl.block import Crawl
-from pipelines.crawl.fetched import Batch, Decision, Fetched, Kind, Sink, SiteFile, Target
+from pipelines.crawl.fetched import Batch, Decision, Fetched, Kind, Sink, SiteFile, Target, held_bytes
 from pipelines.crawl.frontier import KnownIds
 from pipelines.crawl.schedule import Item, Schedule
-from pipelines.crawl.sites import Site
+from pipelines.crawl.sites import Site, pack, unpack
 from pipelines.fetch.exchange import Exchange, FetchError
 from pipelines.fetch.robots_fetch import MIN_TTL_S, RobotsFetch
 from pipelines.sources.warc import POLICY_HEADERS
 
 BATCHES_IN_MEMORY = 2
-MEAN_WEIGHT = 0.05  # of the newest body in the running mean of its kind
+MEAN_WEIGHT = 0.05  # of the newest answer in the running mean of its kind
 _FORBIDDEN = (401, 403)
 _LIMITS = {
     "page": "max_page_bytes",
@@ -92,6 +92,7 @@ class Terms:
     admit: Admit  # says of a redirect's target why it may not be fetched
     known: KnownIds  # of the range's frontier
     max_bytes: int | None = None  # as sent, of what is kept; then no request is started
+    check: Callable[[], None] = lambda: None  # before each request; raises where the range is not ours any more
 
 
 async def crawl(schedule: Schedule, fetcher: Fetch, sink: Sink, clock: Clock, terms: Terms) -> Totals:
@@ -112,6 +113,7 @@ class _Worker:
     def __init__(self, schedule: Schedule, fetcher: Fetch, sink: Sink, clock: Clock, terms: Terms) -> None:
         self.schedule, self.fetcher, self.sink, self.clock = schedule, fetcher, sink, clock
         self.block, self.limits, self.known, self.max_bytes = terms.block, terms.limits, terms.known, terms.max_bytes
+        self.check = terms.check
         self.reader = Reader(terms.block, terms.limits, terms.admit)
         self.totals = Totals()
         self.open = _Open()
@@ -151,6 +153,7 @@ class _Worker:
             if item.decided:
                 self._decided(item, now)
             else:
+                self.check()
                 self.requests += 1
                 self.totals.requests += 1
                 self._spawn(self._page(item, self._reserve(item)) if item.target else self._file(item))
@@ -285,8 +288,9 @@ class _Worker:
         self.totals.bytes += size
         site.pages += 1
         site.bytes += size
-        mean = self.mean_bytes.get(kind, float(size))
-        self.mean_bytes[kind] = mean + (size - mean) * MEAN_WEIGHT
+        held = held_bytes(exchange)
+        mean = self.mean_bytes.get(kind, float(held))
+        self.mean_bytes[kind] = mean + (held - mean) * MEAN_WEIGHT
 
     def _follow(self, target: Target, found: Target, now: float) -> None:
         """Queue a redirect within the domain; what leads elsewhere, or is known, waits for the update."""
@@ -320,7 +324,7 @@ class _Worker:
         self.schedule.finished(item, now, now - started_s, failure, retry_after_s(file.exchange, now))
         self.open.since = self.open.since if self.open else now
         self.open.files.append(file)
-        self.open.body_bytes += len(file.exchange.body) if file.exchange else 0
+        self.open.body_bytes += held_bytes(file.exchange) if file.exchange else 0
 
     async def _robots(self, item: Item) -> tuple[SiteFile, FetchFailed | None]:
         """Ask for robots.txt; return it, and the failure where it could not be reached."""
@@ -343,15 +347,15 @@ class _Worker:
         assert kind != "page"
         exchange, error = None, None
         try:
-            exchange = await self.fetcher.fetch(item.url, max_bytes=self.limits.max_robots_bytes)
+            exchange = await self.fetcher.fetch(item.url, max_bytes=self.limits.max_site_file_bytes)
         except FetchError as failed:
             exchange, error = failed.exchange, _bare(failed)
         file = SiteFile(site.key, site.authority, kind, exchange, error)
         if error and error.reason in HOST_FAILURES:
             return file, error.reason
-        if exchange and exchange.status in (429, 503):
-            return file, FetchFailed.TOO_MANY_REQUESTS
-        setattr(site, kind, exchange.payload if exchange and exchange.status == 200 and not error else b"")
+        if exchange and (exchange.status == 429 or exchange.status >= 500):  # what the owner says is not known
+            return file, FetchFailed.TOO_MANY_REQUESTS if exchange.status in (429, 503) else FetchFailed.SERVER_ERROR
+        setattr(site, kind, pack(exchange.payload) if exchange and exchange.status == 200 and not error else b"")
         return file, None
 
     def _policy(self, site: Site, url: str, exchange: Exchange | None) -> tuple[str, ...]:
@@ -360,19 +364,23 @@ class _Worker:
         lines = [f"{name}: {value}" for name, value in headers if name in POLICY_HEADERS]
         lines += site.understand(self.schedule.agent).usage(url)
         if site.tdmrep:
-            lines += tdmrep_lines(site.tdmrep, url)
+            lines += tdmrep_lines(unpack(site.tdmrep), url)
         if site.ai_txt:
-            lines += ai_txt_lines(site.ai_txt, url, self.schedule.agent)
+            lines += ai_txt_lines(unpack(site.ai_txt), url, self.schedule.agent)
         return tuple(lines)
 
     def _max_bytes(self, kind: str) -> int:
         return getattr(self.limits, _LIMITS[kind])  # type: ignore[no-any-return]
 
     def _reserve(self, item: Item) -> float:
-        """Reserve memory for a body: twice the mean of its kind, before the first one the limit; return the bytes."""
+        """Reserve memory for an answer, as sent and decoded; return the bytes.
+
+        Twice the mean of its kind, before the first one the limit. For a sitemap always the limit: there is no usual
+        size, and one host's says nothing of another's.
+        """
         kind = item.target.kind if item.target else "page"
         limit = float(self._max_bytes(kind))
-        reserved = min(limit, 2 * self.mean_bytes.get(kind, limit))
+        reserved = limit if kind == "sitemap" else min(limit, 2 * self.mean_bytes.get(kind, limit))
         self.reserved += reserved
         return reserved
 

@@ -20,12 +20,17 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 
 from manifests.reasons import FetchFailed
 from pipelines.fetch.addresses import LOOPBACK, forbidden
+from pipelines.fetch.descriptors import NoDescriptorsError, is_shortage, open_file_limit
 
 NAME_TTL_S = 300.0  # an answer is used so long; the system's own cache may be shorter or longer
 MAX_NAMES = 20_000
 MAX_ADDRESSES = 8  # of one name
 MAX_LOOKUPS = 32  # at once
-KEEP_ALIVE_S = 15.0
+KEEP_ALIVE_S = 5.0
+MAX_IDLE = 512  # hosts whose connection is kept for a next request: 20 KiB each, more with TLS
+IDLE_SHARE = 8  # at most one in so many of the files that may be open is a connection that waits
+SHORT_TRIES = 20  # for a socket while too many files are open
+SHORT_PAUSE_S = 0.2
 
 Lookup = Callable[[str], Awaitable[Sequence[str]]]
 
@@ -134,8 +139,12 @@ def _permitted(addresses: Sequence[str], port: int, loopback_port: int | None) -
     raise BlockedError(reason or FetchFailed.BLOCKED_ADDRESS, address, port)
 
 
+@lru_cache(maxsize=1)
 def _verified() -> ssl.SSLContext:
-    """Return TLS settings that check the chain, the name and the dates against the system's authorities."""
+    """Return TLS settings that check the chain, the name and the dates against the system's authorities.
+
+    The authorities are read once (0.1 CPU seconds).
+    """
     context = ssl.create_default_context()
     context.set_alpn_protocols(["http/1.1"])
     return context
@@ -163,7 +172,12 @@ class Gates:
 
 
 class GuardedConnector(aiohttp.TCPConnector):
-    """Connections to permitted addresses only; one on which a server spoke out of turn is never used again."""
+    """Connections to permitted addresses only; one on which a server spoke out of turn is never used again.
+
+    Those of at most MAX_IDLE hosts wait for a next request, so a crawl of many hosts does not hold ever more of them.
+    Where too many files are open it waits for its own to be closed; NoDescriptorsError, and no failure of a host's, if
+    none is.
+    """
 
     def __init__(self, names: Names, *, loopback_port: int | None = None) -> None:
         def socket_to(address_info: Any) -> socket.socket:
@@ -180,13 +194,31 @@ class GuardedConnector(aiohttp.TCPConnector):
             limit=0,
             keepalive_timeout=KEEP_ALIVE_S,
         )
+        self._most_idle = min(MAX_IDLE, max(1, open_file_limit() // IDLE_SHARE))
 
     async def connect(
         self, req: aiohttp.ClientRequest, traces: list[Any], timeout: aiohttp.ClientTimeout
     ) -> aiohttp.connector.Connection:
         """Return a connection on which nothing waits to be read (it would be taken for the next answer)."""
         while True:
-            connection = await super().connect(req, traces, timeout)
+            connection = await self._connected(req, traces, timeout)
             if connection.protocol is None or not connection.protocol.should_close:
                 return connection
             connection.close()
+
+    async def _connected(
+        self, req: aiohttp.ClientRequest, traces: list[Any], timeout: aiohttp.ClientTimeout
+    ) -> aiohttp.connector.Connection:
+        for _ in range(SHORT_TRIES):
+            try:
+                return await super().connect(req, traces, timeout)
+            except OSError as error:
+                if not is_shortage(error):
+                    raise
+            self._most_idle = 1  # each one that ends makes room from now on
+            await asyncio.sleep(SHORT_PAUSE_S)
+        raise NoDescriptorsError
+
+    def _release(self, key: Any, protocol: Any, *, should_close: bool = False) -> None:
+        """Take a connection back, and close it where enough are idle (aiohttp has no limit on these)."""
+        super()._release(key, protocol, should_close=should_close or len(self._conns) >= self._most_idle)

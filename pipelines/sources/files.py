@@ -17,6 +17,16 @@ MEDIA_TYPE_OF = {
     ".text": "text/plain",
     ".md": "text/markdown",
     ".markdown": "text/markdown",
+    ".jpg": "image/jpeg",
+    ".jpeg": "image/jpeg",
+    ".png": "image/png",
+    ".webp": "image/webp",
+    ".gif": "image/gif",
+    ".tif": "image/tiff",
+    ".tiff": "image/tiff",
+    ".bmp": "image/bmp",
+    ".avif": "image/avif",
+    ".json": "application/json",  # what stands beside an image of the same name
 }
 
 
@@ -52,10 +62,8 @@ def file_events(
 
 def _event(store: Store, source: str, name: str, limits: Limits, media_types: frozenset[str]) -> Event:
     media_type = media_type_of(name)
-    if media_type is None:
-        return Skipped.FILE_TYPE
     if media_type not in media_types:
-        return Skipped.MEDIA_TYPE
+        return Skipped.FILE_TYPE
     size, largest = store.size(name) or 0, limits.max_record_bytes
     uri = f"{source}:{shown(name)}"
     if shown(name) != name:

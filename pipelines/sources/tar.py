@@ -193,10 +193,8 @@ class TarReader:
             detail = f"a member of kind {member.kind!r} is not read" if not sparse else "sparse files are not read"
             return Broken(Quarantine.MALFORMED_RECORD, detail, member.offset, self._uri(name), member.size)
         media_type = media_type_of(name)
-        if media_type is None:
-            return Skipped.FILE_TYPE
         if media_type not in self.media_types:
-            return Skipped.MEDIA_TYPE
+            return Skipped.FILE_TYPE
         most, reason = self.limits.max_record_bytes, Quarantine.RECORD_TOO_LARGE
         if member.size > most:
             detail, uri = "the member goes beyond the limit", self._uri(name)

@@ -25,6 +25,7 @@ from pipelines.sources.warc_plain import PlainContainer
 from pipelines.sources.window import Window
 
 READ_TYPES = frozenset({"response", "resource", "conversion"})
+WARC_FIELDS = "application/warc-fields"  # metadata records, read where this is among the media types
 # What the owner of a page says about its use; kept as "name: value" lines in the order they were sent.
 POLICY_HEADERS = frozenset({"x-robots-tag", "tdm-reservation", "tdm-policy", "content-usage", "content-signal"})
 _STATUS = re.compile(rb"HTTP/\d(?:\.\d)? +(\d{3})(?: |\r?\n|\Z)")
@@ -52,7 +53,8 @@ def warc_events(
 def event_of(frame: Frame, limits: Limits, media_types: frozenset[str]) -> Event:
     """Return what a WARC record is to this job."""
     named = first_of_each(frame.fields)
-    if named.get("warc-type", "").lower() not in READ_TYPES:
+    kind = named.get("warc-type", "").lower()
+    if kind not in READ_TYPES and not (kind == "metadata" and WARC_FIELDS in media_types):
         return Skipped.WARC_RECORD_TYPE
     uri = named.get("warc-target-uri", "").removeprefix("<").removesuffix(">")
     try:

@@ -27,6 +27,7 @@ def add_output(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "--out",
         required=True,
+        type=output,
         metavar="OUT",
         help="root of the output (local path or s3://bucket/prefix); holds one folder a job",
     )
@@ -61,6 +62,12 @@ def usage_error(message: str) -> ValueError:
     return error
 
 
+def output(text: str) -> str:
+    if not text.strip():
+        raise argparse.ArgumentTypeError("is empty: a local path or s3://bucket/prefix is wanted")
+    return text
+
+
 def positive(text: str) -> int:
     value = int(text)
     if value < 1:
@@ -70,12 +77,22 @@ def positive(text: str) -> int:
 
 def setting(text: str) -> tuple[str, Any]:
     """Parse FIELD=VALUE; VALUE is YAML."""
+    import json
+
     import yaml
+
+    from pipelines.recipe_block import masked
 
     name, equals, value = text.partition("=")
     if not equals or not name:
-        raise argparse.ArgumentTypeError(f"{text!r} is not FIELD=VALUE")
-    return name, yaml.safe_load(value)
+        raise argparse.ArgumentTypeError(f"{masked(text)!r} is not FIELD=VALUE")
+    try:
+        read = yaml.safe_load(value)
+        json.dumps(read)  # a date, a set or bytes is no value of a recipe
+    except (yaml.YAMLError, TypeError, ValueError, RecursionError) as error:
+        said = getattr(error, "problem", None) or "such a value stands in no recipe"
+        raise argparse.ArgumentTypeError(f"{name}: not readable as YAML: {said}") from None
+    return name, read
 
 
 def overrides(arguments: argparse.Namespace) -> Mapping[str, Any]:

@@ -30,4 +30,4 @@ def run(arguments: argparse.Namespace) -> int:
     from pipelines.run import run_recipe
 
     recipe = crawl_recipe(arguments.seed, arguments.contact, overrides(arguments))
-    return run_recipe(recipe, launcher(arguments), plan_only=arguments.plan, only_crawl=True)
+    return run_recipe(recipe, launcher(arguments), plan_only=arguments.plan, only="crawl")

@@ -2,8 +2,12 @@
 
 import argparse
 import json
+from typing import TYPE_CHECKING
 
 from pipelines.verbs.common import Subparsers, add_output, add_verb
+
+if TYPE_CHECKING:
+    from manifests.manifest import Manifest
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -37,10 +41,24 @@ def run(arguments: argparse.Namespace) -> int:
         len(arguments.id) == 32 and set(arguments.id.lower()) <= set("0123456789abcdef")
     ):
         raise ValueError(f"--id {arguments.id!r} is not 32 hex digits")
-    found = list(find_records(store, manifest, arguments.id, arguments.uri))
+    spellings = _spellings(arguments.uri, manifest) if arguments.job == "crawl" and arguments.uri else [arguments.uri]
+    looked = (list(find_records(store, manifest, arguments.id, uri)) for uri in spellings)
+    found = next(filter(None, looked), [])
     for record in found:
         print(json.dumps(record, ensure_ascii=False, indent=2))
     if not found:
         what = f"id {arguments.id}" if arguments.id else f"URI {arguments.uri}"
         print(f"no record with {what} in this snapshot; records that were skipped are only counted, by kind and unit")
     return 0 if found else 1
+
+
+def _spellings(uri: str, manifest: "Manifest") -> list[str]:
+    """Return how the crawl may know a URI: as it spells URLs, else as it was given."""
+    from filters.url import UrlError, canonical_url
+
+    block = manifest["settings"]["block"]
+    try:
+        known = canonical_url(uri, strip=block["strip_parameters"], sort_query=block["sort_query"])
+    except UrlError:
+        return [uri]
+    return [known, uri]

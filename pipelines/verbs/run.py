@@ -11,7 +11,7 @@ def add_parser(subparsers: Subparsers) -> None:
         subparsers,
         "run",
         "Run every block of a recipe: documents, counts, tokenizer, report.",
-        "corpusmill run recipes/demo.yaml --out out/demo",
+        "corpusmill run recipe.yaml --out corpus",
     )
     verb.add_argument("recipe", metavar="RECIPE", help="YAML file; `corpusmill schema` prints what may stand in it")
     add_job_options(verb)

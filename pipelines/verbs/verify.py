@@ -4,7 +4,7 @@ import argparse
 
 from pipelines.verbs.common import Subparsers, add_output, add_verb
 
-JOBS = ("crawl", "text", "tokenizer")
+JOBS = ("crawl", "text", "images", "tokenizer")
 
 
 def add_parser(subparsers: Subparsers) -> None:

@@ -1,0 +1,28 @@
+"""Published thresholds for speech as rules over the columns of `filters.audio.child` RECORDS and FILES."""
+
+from filters.rules import Rule
+
+# Records without enough speech in them; what keeps music out where files are taken whole.
+SPEECH_V1 = (
+    Rule("speech_v1/speech_fraction", "speech_frames", "frames", min=0.3),
+    Rule("speech_v1/clipped_fraction", "clipped_frames", "frames", max=0.01),
+    Rule("speech_v1/silent_fraction", "silent_frames", "frames", max=0.5),
+)
+# He et al. 2024 (Emilia), section 3.4 and its pipeline's defaults: 3 to 30 s, DNSMOS P.835 OVRL of 3.0 at least.
+EMILIA_V1 = (
+    Rule("emilia_v1/duration_s", "duration_s", min=3.0, max=30.0),
+    Rule("emilia_v1/dnsmos_overall", "dnsmos_overall", min=3.0),
+)
+# NeMo Speech Data Processor's recipe for Granary: 0.1 to 40 s.
+GRANARY_V1 = (Rule("granary_v1/duration_s", "duration_s", min=0.1, max=40.0),)
+# NeMo Curator 1.4, audio: silero segments of 2 to 60 s; at least 8 kHz wide would be its ALM's rule at 48 kHz.
+NEMO_CURATOR_V1 = (Rule("nemo_curator_v1/duration_s", "duration_s", min=2.0, max=60.0),)
+
+PROFILES: dict[str, tuple[Rule, ...]] = {
+    "speech_v1": SPEECH_V1,
+    "emilia_v1": EMILIA_V1,
+    "granary_v1": GRANARY_V1,
+    "nemo_curator_v1": NEMO_CURATOR_V1,
+}
+# A file of which nothing was made: judged on FILES, so that music has a reason to be dropped for.
+FILE_RULES = (Rule("speech_v1/segments", "segments", min=1),)
