@@ -75,8 +75,8 @@ DIGEST = b"d" * 32
     [
         pytest.param(
             {},
-            {"state": "kept", "status": 200, "etag": '"1"', "digest": DIGEST, "ended_s": 9.0},
-            {"state": "kept", "visits": 1, "status": 200, "etag": '"1"', "digest": DIGEST, "fetched_s": 9.0},
+            {"state": "kept", "status": 200, "etag": '"1"', "digest": DIGEST, "started_s": 8.0, "ended_s": 9.0},
+            {"state": "kept", "visits": 1, "status": 200, "etag": '"1"', "digest": DIGEST, "fetched_s": 8.0},
             id="a page that is kept",
         ),
         pytest.param(
@@ -100,7 +100,7 @@ DIGEST = b"d" * 32
         pytest.param(
             {"state": "kept", "visits": 1, "etag": '"1"', "digest": DIGEST, "status": 200, "fetched_s": 1.0},
             {"state": "unchanged", "status": 304, "ended_s": 9.0},
-            {"state": "unchanged", "visits": 2, "etag": '"1"', "digest": DIGEST, "status": 304, "fetched_s": 9.0},
+            {"state": "unchanged", "visits": 2, "etag": '"1"', "digest": DIGEST, "status": 304, "fetched_s": 1.0},
             id="a page that has not changed keeps its validators",
         ),
         pytest.param(
