@@ -385,4 +385,3 @@ def test_a_prefix_that_is_excluded_later_is_left_alone_from_then_on(tmp_path):
         before = len(asked(tmp_path / "log"))
         crawl(tmp_path / "out", port, APACHE, rounds=2, exclude="[http://apache.example/]")
     assert len(asked(tmp_path / "log")) == before
-    assert jobs.manifest(tmp_path / "out", "crawl")["progress"]["finished"]

@@ -139,7 +139,9 @@ def test_a_layer_larger_than_the_cap_is_a_bomb_though_its_ratio_is_honest():
     assert caught.value.reason is FetchFailed.DECODED_TOO_LARGE
 
 
-@pytest.mark.parametrize(("coding", "empty"), [("gzip", gzip.compress(b"", mtime=0)), ("zstd", zstandard.compress(b""))])
+@pytest.mark.parametrize(
+    ("coding", "empty"), [("gzip", gzip.compress(b"", mtime=0)), ("zstd", zstandard.compress(b""))]
+)
 def test_members_without_end_are_a_bomb_though_nothing_is_in_them(coding, empty):
     assert undo(empty * 60_000, coding) == (b"", False)
     with pytest.raises(DecodeError, match="members"):

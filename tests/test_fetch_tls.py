@@ -14,6 +14,7 @@ from hostile_server import hostile, ok
 
 from manifests.limits import CrawlLimits
 from manifests.reasons import FetchFailed
+from pipelines.fetch import connector
 from pipelines.fetch.client import Fetcher
 from pipelines.fetch.exchange import FetchError
 
@@ -61,7 +62,9 @@ def authority(tmp_path, monkeypatch):
     path = tmp_path / "authority.pem"
     path.write_bytes(pair[0].public_bytes(serialization.Encoding.PEM))
     monkeypatch.setenv("SSL_CERT_FILE", str(path))
-    return pair
+    connector._verified.cache_clear()  # settings are read once a process
+    yield pair
+    connector._verified.cache_clear()
 
 
 def fetch(port, url="https://www.example/"):
