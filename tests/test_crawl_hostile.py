@@ -170,6 +170,7 @@ def test_a_list_with_two_url_columns_is_named_in_one_line(tmp_path):
     assert len(err.splitlines()) == 1
 
 
+@pytest.mark.long  # its measure is upset by other tests of the same process
 def test_control_c_while_one_worker_fetches_ends_with_130(tmp_path):
     def slow(host: str, path: str) -> bytes:
         time.sleep(0.3)
@@ -255,6 +256,7 @@ def sitemap_bomb(size: int) -> bytes:
     return b"".join([*coded, press.flush()])
 
 
+@pytest.mark.long  # its measure is upset by other tests of the same process
 def test_sitemaps_that_swell_at_many_hosts_at_once_are_held_one_after_another(tmp_path):
     bomb = ok(sitemap_bomb(49 * MIB), "Content-Encoding: gzip", media_type="application/xml")
 
@@ -267,6 +269,7 @@ def test_sitemaps_that_swell_at_many_hosts_at_once_are_held_one_after_another(tm
     assert peak < 1024
 
 
+@pytest.mark.long  # its measure is upset by other tests of the same process
 def test_many_subdomains_with_half_a_megabyte_of_rules_each(tmp_path):
     letters = bytes(random.Random(1).choices(b"abcdefgh\n", k=490_000))
 

@@ -341,5 +341,6 @@ def test_whatever_is_written_is_read_back(names):
     """The oracle is XML's own escaping and the order of first appearance."""
     from urllib.parse import quote
 
+    names = [name for name in names if name not in (".", "..")]  # these are no names in a URL
     urls = [f"http://a.example/{quote(name)}" for name in names]
     assert read_sitemap(urlset(*map(entry, urls)), AT).urls == list(dict.fromkeys(urls))
