@@ -16,7 +16,6 @@ from manifests.keys import KEY_SPACE, key_range
 from manifests.limits import CrawlLimits, Limits
 from manifests.runs import Run, gather, load_runs, read_run
 from manifests.store import Store
-from pipelines.crawl.answers import Admit
 from pipelines.crawl.block import Crawl
 from pipelines.crawl.claims import RENEW_S, Claim
 from pipelines.crawl.discover import READ_KINDS, Discover, asked_for
@@ -97,8 +96,9 @@ class FetchRange:
         writer = PartWriter(self.store, arguments["prefix"], len(parts), judge, discover, self.file_info, follow)
         bytes_left = arguments["bytes"] - sum(part["kept_bytes"] for part in parts)
         if rows.num_rows and bytes_left > 0:
+            terms = Terms(self.block, self.limits, discover.objection, known, bytes_left, claim.check)
             with closing(writer):
-                asyncio.run(self._crawl(schedule, writer, clock, claim, known, bytes_left))
+                asyncio.run(self._crawl(schedule, writer, clock, claim, terms))
         return summarise([*parts, *writer.written], taken.num_rows)
 
     def _taken(self, arguments: Mapping[str, Any], low: int, high: int) -> pa.Table:
@@ -115,9 +115,7 @@ class FetchRange:
         before = gather(self.store, self.hosts, HOST, low, high, HOST_ORDER)
         return merge_hosts(before, gather(self.store, _runs(parts, "hosts"), HOST, low, high, HOST_ORDER))
 
-    async def _crawl(
-        self, schedule: Schedule, writer: PartWriter, clock: Clock, claim: Claim, known: KnownIds, max_bytes: int
-    ) -> None:
+    async def _crawl(self, schedule: Schedule, writer: PartWriter, clock: Clock, claim: Claim, terms: Terms) -> None:
         fetcher = Fetcher(
             self.block.user_agent,
             self.limits,
@@ -125,7 +123,6 @@ class FetchRange:
             connections_per_address=self.block.connections_per_address,
         )
         renewing = asyncio.create_task(_renew(claim))
-        terms = Terms(self.block, self.limits, self._admit(), known, max_bytes, claim.check)
         crawling = asyncio.create_task(crawl(schedule, fetcher, writer, clock, terms))
         try:
             done, _ = await asyncio.wait({renewing, crawling}, return_when=asyncio.FIRST_COMPLETED)
@@ -136,10 +133,6 @@ class FetchRange:
                 task.cancel()
             await asyncio.gather(renewing, crawling, return_exceptions=True)
             await fetcher.close()
-
-    def _admit(self) -> Admit:
-        discover = Discover(self.pool, self.block, self.limits, self.scope)
-        return discover.objection
 
 
 async def _renew(claim: Claim) -> None:

@@ -23,8 +23,6 @@ from pipelines.tasks import Marker, Phase, Task
 if TYPE_CHECKING:
     from pipelines.crawl.job import CrawlJob
 
-_LISTS = ("frontier", "outcomes", "discovered", "old_hosts", "new_hosts", "taken")
-
 
 @dataclass
 class Round:
@@ -267,7 +265,7 @@ def update_phase(
         for n in range(partitions)
     ]
     config = {
-        "lists": {name: save_runs(job.launcher.store, JOB, lists[name]) for name in _LISTS},
+        "lists": {name: save_runs(job.launcher.store, JOB, runs) for name, runs in lists.items()},
         "limits": asdict(job.limits),
         "quota": job.quota(state),
         "log": f"{JOB}/requests/r{state.rounds + 1:04d}",

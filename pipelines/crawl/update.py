@@ -34,7 +34,6 @@ MOST_HOSTS = 100
 MOST_SAMPLES = 20
 MOST_MEDIA_TYPES = 100
 OTHER = "other"  # all media types beyond them
-_RUNS = ("frontier", "outcomes", "discovered", "old_hosts", "new_hosts", "taken")
 
 
 class UpdateRange:
@@ -43,7 +42,7 @@ class UpdateRange:
     def __init__(self, store: Store, config: Mapping[str, Any]) -> None:
         self.store, self.limits, self.log = store, CrawlLimits(**config["limits"]), config["log"]
         self.quota = Quota(**config["quota"])
-        self.runs = {name: load_runs(store, config["lists"][name]) for name in _RUNS}
+        self.runs = {name: load_runs(store, listed) for name, listed in config["lists"].items()}
 
     def close(self) -> None:
         """Nothing is held."""

@@ -14,8 +14,11 @@ from filters.images.captions import CAPTION_SIGNALS
 from filters.images.captions import CAPTIONS_VERSION as SIGNALS_OF_CAPTIONS
 from filters.images.child import RECORDS
 from filters.images.decode import DECODE_VERSION
+from filters.images.encode import ENCODE_VERSION
 from filters.images.near import NEAR_VERSION
+from filters.images.phash import PHASH_VERSION
 from filters.images.profiles import PROFILES, applicable
+from filters.images.resize import RESIZE_VERSION
 from filters.images.signals import SIGNALS_VERSION
 from manifests.keys import digest_of
 from manifests.ledger import Account, balance, total
@@ -79,6 +82,9 @@ class ImagesJob:
             "near": self.block.dedup.near,
             "versions": {
                 "decode": DECODE_VERSION,
+                "resize": RESIZE_VERSION,
+                "encode": ENCODE_VERSION,
+                "phash": PHASH_VERSION,
                 "signals": SIGNALS_VERSION,
                 "captions": CAPTIONS_VERSION,
                 "caption_signals": SIGNALS_OF_CAPTIONS,
