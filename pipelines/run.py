@@ -42,6 +42,10 @@ def _blocks(
         yield "text", TextJob(recipe, launcher, done.get("crawl")).run
     if recipe.images is not None and only in (None, "images"):
         yield "images", _images_job(recipe, launcher, done.get("crawl")).run
+    if recipe.interleave is not None and only is None:
+        from pipelines.interleave.job import InterleaveJob
+
+        yield "interleave", InterleaveJob(recipe.interleave, recipe.limits(), launcher).run
     if recipe.tokenizer is not None and only is None:
         from pipelines.tokenizer_job import TokenizerJob
 
@@ -86,7 +90,7 @@ def describe_plan(recipe: Recipe, launcher: Launcher, *, only: str | None = None
         plan["crawl"], crawled = job.plan(), job.newest()
     if recipe.images is not None:
         images = _images_job(recipe, launcher, crawled)
-        names = [unit.name for unit, *_ in images.plan()]
+        names = [each.unit.name for each in images.plan()]
         plan["images"] = {"settings": images.described(), "units": {"count": len(names), "names": names}}
     if only not in (None, "text"):
         return plan

@@ -25,8 +25,8 @@ from manifests.shards import Shard, write_shard
 from manifests.store import Store
 from pipelines.launcher import Launcher
 from pipelines.recipe import Tokenizer
+from pipelines.stages.statistics import merge_statistics
 from pipelines.tasks import Phase, Task
-from pipelines.text.statistics import merge_statistics
 from tokenizer.count import COUNTS, count_words, merge_counts
 from tokenizer.evaluate import NUMBERS, Compression, Encoder, add_up, evaluate_batch
 from tokenizer.gather import KEY_VERSION

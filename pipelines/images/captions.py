@@ -18,12 +18,11 @@ from manifests.runs import gather, write_run
 from manifests.store import Store
 from pipelines.images.records import CAPTION, CAPTIONED, STEM
 from pipelines.sources.warc import WARC_FIELDS
-from pipelines.text.staged import Staged
+from pipelines.stages.staged import Staged
 
 CAPTIONS_VERSION = 1  # part of the stage key
 FIELDS = ("caption", "text", "alt", "TEXT")  # of a JSON object, in this order
 MAX_CAPTION_CHARS = 4096
-TYPES = frozenset({"text/plain", "application/json", WARC_FIELDS})
 _SUFFIX = re.compile(r"(?<=[^/#.])\.[A-Za-z0-9]{1,5}$")
 _WARC_CAPTION = re.compile(rb"^caption: (.*?)\r?$", re.MULTILINE)
 _RANKS = {"text/plain": 0, "application/json": 1, WARC_FIELDS: 0}

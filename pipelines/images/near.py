@@ -20,10 +20,10 @@ from manifests.runs import gather, load_runs, run_schema, sort_table, write_run
 from manifests.store import Store
 from pipelines.images.records import BAND
 from pipelines.images.rules import read_judged
+from pipelines.stages.judges import from_json
+from pipelines.stages.labels import LABELLED, labelled
+from pipelines.stages.staged import Staged
 from pipelines.text.duplicates import MERGED
-from pipelines.text.judges import from_json
-from pipelines.text.labels import LABELLED, labelled
-from pipelines.text.staged import Staged
 
 HASH_BITS = 64
 ROUTED = pa.schema(

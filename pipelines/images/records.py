@@ -3,17 +3,24 @@
 import pyarrow as pa
 
 from manifests.records import DIGEST, ID, KEY, TIMESTAMP
+from pipelines.sources.warc import WARC_FIELDS
+from pipelines.stages.parts import Layout
 
-KINDS = ("images", "bands", "stems", "captions")  # what later phases read
+IMAGE_TYPES = frozenset(f"image/{name}" for name in ("jpeg", "jpg", "png", "webp", "gif", "tiff", "bmp", "avif"))
+SIDECAR_TYPES = frozenset({"text/plain", "application/json", WARC_FIELDS})
+
 ORDER = ("key", "id", "unit", "ordinal")
-ORDERS = {
-    "images": ORDER,
-    "bands": ("key", "id", "phash"),
-    "stems": ("key", "id"),
-    "captions": ("key", "rank", "caption"),
-    "quarantine": ("key", "reason"),
-    "refused": ("key", "id", "ordinal"),
-}
+LAYOUT = Layout(
+    "images",
+    {
+        "images": ORDER,
+        "bands": ("key", "id", "phash"),
+        "stems": ("key", "id"),
+        "captions": ("key", "rank", "caption"),
+    },
+    sums=("encoded_bytes",),
+    media_types=IMAGE_TYPES | SIDECAR_TYPES,
+)
 
 # An image, and where its encoded bytes stand; filters.images.child.RECORDS follow these, without row and sha256.
 PLACED = [
@@ -35,15 +42,3 @@ STEM = pa.schema([("key", KEY), ("id", ID)])  # key: of the name that image and 
 CAPTION = pa.schema([("key", KEY), ("rank", pa.int8()), ("caption", pa.string())])  # the smallest rank counts
 CAPTIONED = pa.schema([("key", KEY), ("id", ID), ("caption", pa.string())])
 BAND = pa.schema([("key", KEY), ("id", ID), ("phash", pa.uint64())])
-REFUSED = pa.schema(
-    [
-        ("key", KEY),
-        ("id", ID),
-        ("uri", pa.string()),
-        ("source", pa.string()),
-        ("unit", pa.uint64()),
-        ("ordinal", pa.int64()),
-        ("reason", pa.string()),
-        ("policy", pa.string()),
-    ]
-)

@@ -26,9 +26,9 @@ from manifests.shards import Shard, write_shard
 from manifests.store import Store
 from manifests.tar_shards import Sample, write_tar_shard
 from pipelines.images.rules import Judged, read_judged
+from pipelines.stages.judges import from_json
+from pipelines.stages.staged import Staged
 from pipelines.text.duplicates import MERGED
-from pipelines.text.judges import from_json
-from pipelines.text.staged import Staged
 
 ROWS_AT_ONCE = 256
 NOT_TOLD = ("key", "unit", "ordinal", "pack", "offset")

@@ -31,8 +31,8 @@ from pipelines.report.data import (
 )
 from pipelines.report.samples import spread
 from pipelines.report.trained import tokenizer_data
-from pipelines.text.judges import from_json, is_measured
-from pipelines.text.statistics import edges_of
+from pipelines.stages.judges import from_json, is_measured
+from pipelines.stages.statistics import edges_of
 
 SAMPLES = 6
 PAIRS = 4

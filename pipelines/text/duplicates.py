@@ -19,10 +19,10 @@ from manifests.reasons import Merged
 from manifests.records import ID, KEY, RANGE
 from manifests.runs import gather, load_runs, sort_table, write_run
 from manifests.store import Store
-from pipelines.text.labels import LABELLED, labelled
+from pipelines.stages.labels import LABELLED, labelled
+from pipelines.stages.staged import Staged
 from pipelines.text.part import ORDER
 from pipelines.text.select import DECIDED, RECORD
-from pipelines.text.staged import Staged
 
 BAND = pa.schema([("key", KEY), ("id", ID)])
 TEXT = pa.schema([*RECORD, ("text", pa.string()), ("kept", pa.list_(RANGE))])

@@ -6,7 +6,7 @@ write_key <- everything decided, shard count. Workers, runner, memory and paths 
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.metadata import version as version_of
@@ -15,19 +15,19 @@ from typing import Any
 from filters import annotate, language
 from filters.annotate import Settings
 from filters.models import fetch_model
-from manifests.keys import digest_of
 from manifests.limits import Limits
 from manifests.manifest import Manifest, commit, newest_version
 from manifests.runs import RUN_VERSION
-from manifests.store import Listed, Store, open_input
 from pipelines.launcher import Launcher
-from pipelines.recipe import CRAWLED, Recipe
-from pipelines.sources import SOURCES_VERSION, Unit, plan_units
-from pipelines.tasks import Phase, Task
-from pipelines.text import decide, judges
-from pipelines.text.nesting import refuse_nested
+from pipelines.recipe import Recipe
+from pipelines.sources import SOURCES_VERSION
+from pipelines.stages import judges
+from pipelines.stages.staged import Staged
+from pipelines.stages.units import Inputs, Planned
+from pipelines.tasks import Phase
+from pipelines.text import decide
+from pipelines.text.part import LAYOUT
 from pipelines.text.snapshot import snapshot_body
-from pipelines.text.staged import Staged
 
 JOB = "text"
 PARSERS = ("fastwarc", "resiliparse", "fasttext")  # another release of these may read the same bytes differently
@@ -46,26 +46,6 @@ def versions() -> dict[str, Any]:
 
 class QuarantineError(RuntimeError):
     """More of the input is broken than the recipe allows; nothing was committed."""
-
-
-@dataclass(frozen=True)
-class Planned:
-    """A unit with the names that follow from it."""
-
-    unit: Unit
-    key: int  # of the unit alone: the same in every plan and place
-    generation: str
-    prefix: str  # where its staged objects stand
-
-    @property
-    def task(self) -> Task:
-        arguments = {
-            "unit": asdict(self.unit),
-            "unit_key": self.key,
-            "generation": self.generation,
-            "prefix": self.prefix,
-        }
-        return Task(f"{self.prefix}/done.json", arguments)
 
 
 @dataclass
@@ -87,39 +67,12 @@ class TextJob:
             near=None if near is None else {"bands": near.bands, "rows": near.rows, "ngram": near.ngram},
         )
         self.rules = judges.chosen(text.rules, text.threshold_bounds(), text.languages, text.min_language_score)
-        self.inputs = {each.name: each.uri for each in self.recipe.inputs}
-        if self.crawled is not None:
-            self.inputs[CRAWLED] = self.launcher.store.uri
+        self.inputs = Inputs(self.recipe.inputs, self.launcher.store, self.crawled)
 
     def plan(self) -> list[Planned]:
         """Return the units of all inputs in a fixed order."""
-        settings = {
-            "settings": _without_running_limits(asdict(self.settings)),
-            "versions": versions(),
-        }
-        planned = []
-        for name, store, kind in self._sources():
-            units = plan_units(store, name, kind, unit_bytes=self.limits.unit_bytes)
-            if not units:
-                raise FileNotFoundError(f"input {name}: {self.inputs[name]} is not there, or holds nothing to read")
-            for unit in units:
-                identity = unit.identity()
-                generation = digest_of([store.generation(file) for file in unit.files()])[:16]
-                stage_key = digest_of({**settings, "unit": identity, "generation": generation})
-                planned.append(
-                    Planned(unit, int(digest_of(identity)[:16], 16), generation, f"{JOB}/staged/{stage_key[:32]}")
-                )
-        return planned
-
-    def _sources(self) -> Iterator[tuple[str, Store, str]]:
-        """Yield (name, store, kind) of each input; of a crawl exactly the files that its snapshot lists."""
-        for each in self.recipe.inputs:
-            store = open_input(each.uri)
-            refuse_nested(each.name, store, self.launcher.store.uri)
-            yield each.name, store, each.kind
-        if self.crawled is not None:
-            names = [shard["name"] for shard in self.crawled["shards"] if shard["kind"] == "warc"]
-            yield CRAWLED, Listed(self.launcher.store, tuple(names)), "warc"
+        settings = {"settings": _without_running_limits(asdict(self.settings)), "versions": versions()}
+        return self.inputs.plan(JOB, settings, self.limits)
 
     def described(self) -> dict[str, Any]:
         """Return the settings that decide the bytes of the snapshot, for the manifest."""
@@ -141,8 +94,8 @@ class TextJob:
         staged = self.stage(planned)
         deciding = decide.Decide(self.launcher, JOB, self.recipe.text, self.rules, self.limits)
         shards = deciding.shard_count(sum(marker["text_bytes"] for marker in staged))
-        written, verified = deciding.run(Staged.from_markers(staged), shards)
-        self._check_inputs(planned)
+        written, verified = deciding.run(Staged.from_markers(staged, LAYOUT.orders), shards)
+        self.inputs.check_unchanged(planned)
         body = snapshot_body(store, {**self.described(), "shards": shards}, staged, written, verified)
         models = {language.MODEL: versions()["language_model"]}
         version, manifest = commit(store, JOB, {"job": JOB, "models": models, **body})
@@ -150,10 +103,10 @@ class TextJob:
 
     def stage(self, planned: Sequence[Planned]) -> list[dict[str, Any]]:
         """Stage every unit; raises QuarantineError where too much of the input is broken."""
-        config = {"inputs": self.inputs, "settings": asdict(self.settings)}
+        config = {"inputs": self.inputs.uris, "settings": asdict(self.settings)}
         tasks = [each.task for each in planned]
         fetch_model(language.MODEL)
-        markers = self.launcher.run(JOB, Phase("stage", tasks, "pipelines.text.stage:StageUnit", config))
+        markers = self.launcher.run(JOB, Phase("stage", tasks, "pipelines.text.stage:StageText", config))
         reasons = Counter[str]()
         for marker in markers:
             reasons.update({name: n for name, n in marker["reasons"].items() if name.startswith("quarantined/")})
@@ -165,14 +118,6 @@ class TextJob:
                 f"{self.limits.max_quarantined_fraction}: {most}. See {JOB}/quarantine/ in the output."
             )
         return markers
-
-    def _check_inputs(self, planned: Sequence[Planned]) -> None:
-        """Refuse to commit over inputs that changed while they were read."""
-        stores = {name: open_input(uri) for name, uri in self.inputs.items()}
-        for each in planned:
-            store = stores[each.unit.source]
-            if digest_of([store.generation(name) for name in each.unit.files()])[:16] != each.generation:
-                raise RuntimeError(f"{each.unit.name}: the input changed while it was read; run the same command again")
 
 
 def _without_running_limits(settings: dict[str, Any]) -> dict[str, Any]:

@@ -12,9 +12,9 @@ from manifests.keys import key_range
 from manifests.records import ID, KEY
 from manifests.runs import gather, write_run
 from manifests.store import Store
-from pipelines.text import judges
+from pipelines.stages import judges
+from pipelines.stages.staged import Staged
 from pipelines.text.part import ORDER
-from pipelines.text.staged import Staged
 
 RECORD = [("key", KEY), ("id", ID), ("unit", pa.uint64()), ("ordinal", pa.int64())]
 DECIDED = pa.schema(

@@ -7,8 +7,8 @@ from typing import Any
 from manifests.ledger import Account, balance, total
 from manifests.manifest import Manifest
 from manifests.store import Store
+from pipelines.stages.statistics import merge_statistics
 from pipelines.tasks import Marker
-from pipelines.text.statistics import merge_statistics
 
 
 def snapshot_body(

@@ -16,12 +16,12 @@ from manifests.records import PROVENANCE, STAGED_DOCUMENT, document_schema, drop
 from manifests.runs import gather, load_runs
 from manifests.shards import write_shard
 from manifests.store import Store
-from pipelines.text import judges
+from pipelines.stages import judges
+from pipelines.stages.staged import Staged
+from pipelines.stages.statistics import shard_statistics
 from pipelines.text.duplicates import MERGED
 from pipelines.text.part import ORDER
 from pipelines.text.select import DECIDED, one_batch
-from pipelines.text.staged import Staged
-from pipelines.text.statistics import shard_statistics
 
 _NOT_SIGNALS = ("key", "id", "unit", "ordinal", "language", "language_score", "view_digest")
 _SALT = 0x636F72707573  # of the sample of dropped texts

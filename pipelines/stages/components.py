@@ -18,7 +18,7 @@ from filters.clusters import Forest, id_words
 from manifests.keys import canonical_json
 from manifests.runs import Run, gather, load_runs, put_same, write_run
 from manifests.store import open_store
-from pipelines.text.labels import LABELLED, labelled
+from pipelines.stages.labels import LABELLED, labelled
 
 
 class UnionForests(beam.CombineFn):

@@ -1,7 +1,6 @@
 """What stands staged: the runs of every unit, as the workers of later phases find them."""
 
-import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,10 +8,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from manifests.keys import canonical_json, digest_of
+from manifests.objects import read_json
 from manifests.runs import Run, put_same, read_run, run_schema, sort_table
 from manifests.store import Store
-from pipelines.text.part import ORDER
-from pipelines.text.stage import KINDS
 
 
 @dataclass(frozen=True)
@@ -22,12 +20,12 @@ class Staged:
     runs: dict[str, list[Run]]
 
     @classmethod
-    def from_markers(cls, markers: Sequence[dict[str, Any]]) -> "Staged":
-        return cls({kind: [Run(**run) for marker in markers for run in marker["runs"][kind]] for kind in KINDS})
+    def from_markers(cls, markers: Sequence[dict[str, Any]], kinds: Iterable[str]) -> "Staged":
+        return cls({kind: [Run(**run) for marker in markers for run in marker["runs"][kind]] for kind in kinds})
 
     @classmethod
     def load(cls, store: Store, name: str) -> "Staged":
-        body = json.loads(store.read(name))
+        body = read_json(store, name, what="list of staged runs")
         return cls({kind: [Run(**run) for run in runs] for kind, runs in body.items()})
 
     def save(self, store: Store, job: str) -> str:
@@ -55,7 +53,7 @@ class Staged:
                 found = batch.select(schema.names).filter(_among(batch, wanted, ids))
                 if found.num_rows:
                     batches.append(found)
-        return sort_table(pa.Table.from_batches(batches, schema), ORDER)
+        return sort_table(pa.Table.from_batches(batches, schema), ("key", "id"))
 
 
 def _among(batch: pa.RecordBatch, wanted: pa.Table, ids: pa.Array) -> pa.Array:

@@ -1,6 +1,5 @@
 """Labels of clustered records: the stored form of a forest, and the one forest that all partitions' forests make."""
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,6 +7,7 @@ import pyarrow as pa
 
 from filters.clusters import Forest, id_column
 from manifests.keys import digest_of, keys_of
+from manifests.objects import read_json
 from manifests.records import ID, KEY
 from manifests.runs import Run, save_runs
 from pipelines.launcher import Launcher
@@ -29,10 +29,10 @@ def label_clusters(launcher: Launcher, job: str, key: str, forests: Sequence[Run
     stem = f"{job}/components/{digest_of([key, listed])[:32]}"
     if launcher.store.size(f"{stem}.json") is None:
         launcher.run_pipeline(lambda pipeline: _labels(pipeline, launcher.store_uri, listed, stem))
-    return [Run(**json.loads(launcher.store.read(f"{stem}.json"))["run"])]
+    return [Run(**read_json(launcher.store, f"{stem}.json", what="marker")["run"])]
 
 
 def _labels(pipeline: Any, store_uri: str, forests: str, stem: str) -> Any:
-    from pipelines.text.components import LabelClusters
+    from pipelines.stages.components import LabelClusters
 
     return pipeline | "components" >> LabelClusters(store_uri, forests, stem)

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from filters.rules import Rule
 from pipelines.report import bins
-from pipelines.text.judges import is_measured
+from pipelines.stages.judges import is_measured
 
 Statistics = dict[str, Any]
 

@@ -11,17 +11,16 @@ from manifests.limits import Limits
 from manifests.runs import Run, gather, partitions_for, run_schema, write_run
 from manifests.store import Store
 from pipelines.launcher import Launcher
+from pipelines.stages.parts import Layout
+from pipelines.stages.staged import Staged
 from pipelines.tasks import Phase, Task
-from pipelines.text.part import ORDER
-from pipelines.text.stage import KINDS
-from pipelines.text.staged import Staged
 
 
 class MergeRuns:
     """Worker: some runs of a kind -> the same rows in fewer runs, each of about `part_bytes` in memory."""
 
     def __init__(self, store: Store, config: Mapping[str, Any]) -> None:
-        self.store, self.part_bytes = store, config["part_bytes"]
+        self.store, self.part_bytes, self.orders = store, config["part_bytes"], config["orders"]
 
     def close(self) -> None:
         """Nothing is held."""
@@ -30,7 +29,7 @@ class MergeRuns:
         runs = [Run(**run) for run in arguments["runs"]]
         schema = run_schema(self.store, runs[0])
         pieces = partitions_for(sum(run.memory_bytes for run in runs), self.part_bytes)
-        order = ("key", "id") if arguments["kind"] == "bands" else ORDER
+        order = self.orders[arguments["kind"]]
         made = []
         for piece in range(pieces):
             rows = gather(self.store, runs, schema, *key_range(piece, pieces), order=order)
@@ -45,22 +44,24 @@ def needs_compaction(runs: Sequence[Run], limits: Limits, partitions: int) -> bo
     return len(runs) > limits.compact_fan_in and sum(run.bytes for run in runs) < reads * limits.min_range_bytes
 
 
-def compact(launcher: Launcher, job: str, staged: Staged, limits: Limits, shards: int) -> Staged:
-    """Return staged data in few enough runs; what needs no merge is returned as it is."""
+def compact(launcher: Launcher, layout: Layout, staged: Staged, limits: Limits, shards: int) -> Staged:
+    """Return staged data in few enough runs, for so many shards; what needs no merge is returned as it is."""
     tasks: list[Task] = []
     chosen = [
-        kind for kind in KINDS if needs_compaction(staged.runs[kind], limits, _readers(staged, kind, limits, shards))
+        kind
+        for kind in layout.orders
+        if needs_compaction(staged.runs[kind], limits, _readers(staged, kind, limits, shards))
     ]
     for kind in chosen:
         runs = staged.runs[kind]
         for start in range(0, len(runs), limits.compact_fan_in):
             group = [run.as_json() for run in runs[start : start + limits.compact_fan_in]]
-            stem = f"{job}/compact/{digest_of([kind, group, limits.part_bytes])[:32]}"
+            stem = f"{layout.job}/compact/{digest_of([kind, group, limits.part_bytes])[:32]}"
             tasks.append(Task(f"{stem}.json", {"kind": kind, "runs": group, "output": stem}))
     if not tasks:
         return staged
-    config = {"part_bytes": limits.part_bytes}
-    markers = launcher.run(job, Phase("compact", tasks, "pipelines.text.compact:MergeRuns", config))
+    config = {"part_bytes": limits.part_bytes, "orders": dict(layout.orders)}
+    markers = launcher.run(layout.job, Phase("compact", tasks, "pipelines.stages.compact:MergeRuns", config))
     merged = dict(staged.runs)
     for kind in chosen:
         found = [marker for task, marker in zip(tasks, markers, strict=True) if task.arguments["kind"] == kind]

@@ -1,0 +1,1 @@
+"""What the jobs share: units in parts, staged runs, key ranges, clusters, verdicts, statistics."""
