@@ -48,13 +48,21 @@ _NAMED = re.compile(
     re.DOTALL,
 )
 _FILE, _HEADER, _META = range(3)  # a reservation said nearer to the page counts for more (TDMRep, processing priority)
+_UNREAD: Mapping[str, tuple[int | None, tuple[str, ...]]] = {  # what a file that cannot be read comes to
+    "tdmrep.json": (_FILE, (RESERVED,)),
+    "ai.txt": (None, (AI_TXT,)),
+    "robots.txt": (None, (USAGE,)),  # more usage lines than are heard
+}
 _WORD = re.compile(r"[^\s,;\"']+")
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
 # Categories of use that take in ours, the narrowest first: it decides (the vocabulary's drafts 00 to 07).
 _TRAINING = ("train-ai", "train-genai", "genai", "ai", "tdm", "bots", "all")
 _FILE_TYPE = re.compile(r"/?\*\.[A-Za-z0-9]+")
 _CACHED_FILES = 256
-MAX_FILE_RULES = 1000  # of a tdmrep.json or ai.txt that are heard, the first
+MAX_FILE_RULES = 1000  # of a tdmrep.json or ai.txt; the crawl takes a longer one for unreadable
+_WITHDRAWN = "withdrawn "  # begins the line of a no that came later
+_WITHDRAWN_WORD = "withdrawn:"  # and its word, which nobody else can say: no directive holds a colon
+_UNREADABLE = "unreadable: "  # what stands for a file that nobody could read: its owner's no
 MAX_STORED_BYTES = 16 << 10  # of what an owner says of one page; all of it is heard
 MAX_STORED_WORDS = 100  # directives that nobody has defined
 _CACHED_LINES = 4096
@@ -143,8 +151,11 @@ def refusal(
 ) -> Refused | None:
     """Return the reason to leave the record out, among those that the recipe refuses, or None.
 
-    `kind` "image" hears what is said of images too (noimageai, noimageindex).
+    `kind` "image" hears what is said of images too (noimageai, noimageindex). What was withdrawn is refused always.
     """
+    for word in said:
+        if word.startswith(_WITHDRAWN_WORD):
+            return Refused(word.removeprefix(_WITHDRAWN_WORD))
     heard = _REFUSALS | _IMAGE_REFUSALS if kind == "image" else _REFUSALS
     return next((reason for word, reason in heard.items() if word in said and reason in refuse), None)
 
@@ -152,7 +163,8 @@ def refusal(
 def tdmrep_lines(body: bytes, url: str) -> list[str]:
     """Return the rule of a /.well-known/tdmrep.json that holds for the URL as a line, [] where none does.
 
-    Of the first MAX_FILE_RULES the first whose location matches the path counts. What is no such file says nothing.
+    Of the first MAX_FILE_RULES the first whose location matches the path counts. What is no such file says nothing:
+    ask `tdmrep_defect` first.
     """
     patterns, lines = _tdmrep_at(body, url.partition("://")[2].partition("/")[0])
     path = patterns.first(url)
@@ -166,6 +178,51 @@ def ai_txt_lines(body: bytes, url: str, agent: str = OUR_AGENT) -> list[str]:
     """
     rule = _ai_txt(body, agent).rule(url.partition("#")[0].partition("?")[0])
     return [f"ai.txt {rule}"] if rule else []
+
+
+def unreadable(name: str, why: str) -> str:
+    """Return the line of a tdmrep.json or ai.txt that is there and cannot be read; it counts as a no."""
+    return f"{name} {_UNREADABLE}{why}"
+
+
+def is_unreadable(line: str) -> bool:
+    """Say whether a line is one of `unreadable`."""
+    name, _, why = line.partition(" ")
+    return name in _UNREAD and why.startswith(_UNREADABLE)
+
+
+def withdrawn(reason: str, said: str | None) -> str:
+    """Return the line of a record whose owner said no after it was fetched; `reason` is a Refused, `said` the words."""
+    return f"{_WITHDRAWN}{reason}: {' '.join((said or '').split())}".rstrip()
+
+
+def is_web_page(body: bytes) -> bool:
+    """Say whether a file begins as HTML or XML does: as an answer to /ai.txt or tdmrep.json it means there is none."""
+    return body.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"<"
+
+
+def tdmrep_defect(body: bytes) -> str | None:
+    """Return why a tdmrep.json cannot be read (no JSON, no rules), None where it can be; an empty file says nothing."""
+    body = body.removeprefix(b"\xef\xbb\xbf").strip()
+    if not body:
+        return None
+    held = _json(body)
+    if held is None:
+        return "no JSON"
+    rules = held if isinstance(held, list) else [held]
+    if not all(isinstance(rule, dict) for rule in rules):
+        return "no list of rules"
+    return None if len(rules) <= MAX_FILE_RULES else f"more than {MAX_FILE_RULES} rules"
+
+
+def ai_txt_defect(body: bytes, agent: str = OUR_AGENT) -> str | None:
+    """Return why an ai.txt cannot be read, None where it can be; one that is empty but for comments says nothing."""
+    lines = read_lines(body)
+    if len(group_for(lines, agent)) > MAX_FILE_RULES:
+        return f"more than {MAX_FILE_RULES} rules"
+    text = body.removeprefix(b"\xef\xbb\xbf").splitlines()
+    says = any(line.partition(b"#")[0].strip() for line in text)
+    return "no rules" if says and not lines else None
 
 
 def _hear(raw: str, agent: str) -> tuple[int | None, tuple[str, ...]]:
@@ -183,8 +240,17 @@ def _told(means: Sequence[str]) -> list[str]:
 
 def _hear_anew(raw: str, agent: str) -> tuple[int | None, tuple[str, ...]]:
     """Return where a reservation was said (None: the line is no reservation), and what the line means."""
+    if raw.startswith(_WITHDRAWN):
+        reason = raw.removeprefix(_WITHDRAWN).partition(":")[0]
+        return None, (f"{_WITHDRAWN_WORD}{reason}",) if reason in list(Refused) else ()
+    if is_unreadable(raw):
+        return _UNREAD[raw.partition(" ")[0]]
     found = _NAMED.fullmatch(_plain(raw))
     origin, name, value = (part.strip() if part else "" for part in found.groups()) if found else ("", "", raw)
+    return _hear_said(raw, origin, name, value, agent)
+
+
+def _hear_said(raw: str, origin: str, name: str, value: str, agent: str) -> tuple[int | None, tuple[str, ...]]:
     if origin == "tdmrep.json":
         return _FILE, _file_reservation(raw)
     if name == RESERVED:

@@ -22,6 +22,8 @@ _UNICODE = ("utf-8", "utf-16-le", "utf-16-be")
 _CANDIDATE = re.compile(r"[\s,]*+(\S*[^\s,])(?:\s+([^,]*))?")
 _DESCRIPTOR = re.compile(r"(\d+|\d*\.\d+)([wx])")
 _REFRESH = re.compile(r"[\s\d.]*(?:[;,\s]\s*)(?:url\s*=\s*)?(?:\"([^\"]*)|'([^']*)|(.*))", re.IGNORECASE | re.DOTALL)
+_PAGE_ITSELF = re.compile(r"(?:https?:)?(?:\?|$)", re.IGNORECASE)  # what is joined to the page, and not to its folder
+_TABS = str.maketrans("", "", "\t\n\r")  # which URLs are read without
 _DELAY_ONLY = re.compile(r"[\s\d.;,]*")
 
 
@@ -56,7 +58,7 @@ class Resolver:
             return self._skip(LinkSkipped.SCHEME if _is_data(reference) else LinkSkipped.TOO_LONG)
         if self._encoding and _NON_ASCII_QUERY.search(reference):
             reference = _encode_query(reference, self._encoding)
-        url = _joined(self._folder if reference and reference[0] != "?" else self.base, reference)
+        url = _joined(self.base if _PAGE_ITSELF.match(reference.translate(_TABS)) else self._folder, reference)
         if url is None:
             return self._skip(LinkSkipped.MALFORMED)
         if not url.startswith(("https://", "http://")):

@@ -48,7 +48,8 @@ _FIELDS = {
 _LINE = re.compile(rf"^[ \t\0]*({'|'.join(_FIELDS)})([ \t]*:|[ \t])([^#\n]*)", re.IGNORECASE | re.MULTILINE)
 _BLANK = " \t\v\f\0\xa0\u3000\ufeff" + "".join(map(chr, range(0x2000, 0x200C)))  # at the ends of a value
 _OUTSIDE_GROUPS = frozenset({"crawl-delay", "request-rate", *USAGE})  # outside of any group they are for everyone
-MAX_USAGE_LINES = 1000  # of a robots.txt that are heard, the first; a site has a handful
+MAX_USAGE_LINES = 200  # of a robots.txt that are heard, the first; a site has a handful, and each page pays for them
+_TOO_MANY = f"robots.txt unreadable: more than {MAX_USAGE_LINES} usage lines"  # filters.policy takes it for a no
 _MATCHERS = 4096  # single patterns whose matcher is kept
 
 
@@ -111,7 +112,9 @@ class Robots:
         """Take the lines of the one group that holds for us."""
         self._lines = tuple(lines)
         self._blocks: dict[tuple[str, int], Protego] = {}
-        said = [line for line in self._lines if line.field in USAGE][:MAX_USAGE_LINES]
+        said = [line for line in self._lines if line.field in USAGE]
+        self._unheard = (_TOO_MANY,) if len(said) > MAX_USAGE_LINES else ()
+        said = said[:MAX_USAGE_LINES]
         self._usage = [_Usage(some) for field in USAGE if (some := [line for line in said if line.field == field])]
         self._parsed = Protego.parse(_document(self._lines))
         self.crawl_delay: float | None = max(filter(None, map(_delay_s, self._lines)), default=None)
@@ -145,12 +148,13 @@ class Robots:
         """Return the Content-Usage and Content-Signal lines that hold for the URL, each behind "robots.txt ".
 
         Of each field those with the longest path that matches (draft-ietf-aipref-attach-05, section 3.1), all of
-        them where several are as long: filters.policy takes the strictest. The first MAX_USAGE_LINES are heard.
+        them where several are as long: filters.policy takes the strictest. The first MAX_USAGE_LINES are heard; where
+        there are more, a last line says so.
         """
         if not self._usage:
             return ()
         target = _target(url)
-        return tuple(line for usage in self._usage for line in usage.holding(target))
+        return (*(line for usage in self._usage for line in usage.holding(target)), *self._unheard)
 
     @cached_property
     def _rules(self) -> dict[str, list[Line]]:

@@ -25,6 +25,55 @@ class Quarantine(StrEnum):
     UNSAFE_MEMBER_NAME = "unsafe_member_name"  # tar member: absolute, "..", link, device
 
 
+class VideoFailed(StrEnum):
+    """Why a video is quarantined by its own job; the guard's reasons (timeout, crash, memory) are those above."""
+
+    EMPTY_PAYLOAD = "empty_payload"
+    PAYLOAD_TOO_LARGE = "video_too_large"
+    NOT_A_VIDEO = "not_a_video"  # no container that this project reads
+    PLAYLIST = "video_playlist"  # text that names other files: HLS, DASH, ffconcat, SMIL ...
+    DAMAGED_CONTAINER = "video_damaged_container"
+    NO_VIDEO_STREAM = "no_video_stream"
+    TOO_MANY_STREAMS = "video_too_many_streams"
+    TOO_MANY_PIXELS = "video_too_many_pixels"
+    SIDE_TOO_LONG = "video_side_too_long"
+    TOO_LONG = "video_too_long"  # duration, declared or decoded
+    TOO_MANY_FRAMES = "video_too_many_frames"
+    TOO_MUCH_WORK = "video_too_much_work"  # frames x pixels
+    UNKNOWN_CODEC = "video_unknown_codec"
+    DAMAGED_STREAM = "video_damaged_stream"  # more packets than the limit do not decode
+    NO_FRAMES = "video_no_frames"
+    TRUNCATED = "video_truncated"  # ends well before its declared duration
+
+
+class ImageFault(StrEnum):
+    """Why an image is quarantined. `limit` and `observed` stand beside the first three."""
+
+    TOO_MANY_BYTES = "image_too_many_bytes"  # limits.max_image_bytes
+    TOO_MANY_PIXELS = "image_too_many_pixels"  # limits.max_image_pixels
+    SIDE_TOO_LONG = "image_side_too_long"  # limits.max_image_side_px
+    EMPTY_PAYLOAD = "empty_payload"
+    UNKNOWN_FORMAT = "image_unknown_format"  # none of filters.images.decode.FORMATS, whatever its name says
+    TRUNCATED = "image_truncated"
+    DAMAGED = "image_damaged"  # its decoder refused it, or warned
+    PIXEL_TYPE = "image_pixel_type"  # 32-bit or floating point: no grey level is white
+
+
+class AudioFailed(StrEnum):
+    """Why a sound is quarantined by its own job."""
+
+    EMPTY_PAYLOAD = "empty_payload"
+    UNKNOWN_FORMAT = "audio_unknown_format"  # no format of the list, playlists among them
+    NO_AUDIO = "audio_no_sound"  # a container without a sound track, or a track without a sample
+    TOO_MANY_STREAMS = "audio_too_many_streams"  # beyond limits.max_audio_streams
+    TOO_MANY_CHANNELS = "audio_too_many_channels"  # beyond limits.max_audio_channels
+    UNUSABLE_RATE = "audio_unusable_rate"  # outside limits.min_audio_rate_hz .. max_audio_rate_hz
+    TOO_LONG = "audio_too_long"  # decoded, beyond limits.max_audio_s
+    TRUNCATED = "audio_truncated"  # the header promises more than decodes
+    DAMAGED = "audio_damaged"  # packets that don't decode, beyond limits.max_audio_damaged_fraction
+    PARSE_ERROR = "parse_error"  # the demuxer or the decoder refused it
+
+
 class Skipped(StrEnum):
     """Not a record of this job; counted by kind."""
 
@@ -33,6 +82,13 @@ class Skipped(StrEnum):
     MEDIA_TYPE = "media_type"  # not a type that this job reads
     FILE_TYPE = "file_type"  # folder or archive member with another extension
     NO_TEXT = "no_text"  # parsed without an error, and there is no text in it
+
+
+class SkippedMedia(StrEnum):
+    """Not a record of a media job, as those of `Skipped`."""
+
+    SIDECAR = "sidecar"  # a caption or subtitles: it went to the media of its name
+    NO_CLIP = "no_clip"  # a film without a shot that is long enough
 
 
 class Refused(StrEnum):
@@ -53,6 +109,17 @@ class Merged(StrEnum):
     SAME_RECORD = "same_record"  # same id: the same URI and the same bytes seen twice
     EXACT_DUPLICATE = "exact_duplicate"  # same text
     NEAR_DUPLICATE = "near_duplicate"  # verified on the shingles
+    SAME_IMAGES = "same_images"  # interleaved documents with the same set of images
+
+
+class Missing(StrEnum):
+    """Why a part of an interleaved document has no media; what a media job says of it stands behind a slash."""
+
+    NO_ADDRESS = "no_address"  # the page names nothing that can be asked for
+    NO_SUCH_MEDIA = "no_such_media"  # no media job has seen the address
+    DROPPED = "dropped"  # dropped/<rule of the media job>
+    REFUSED = "refused"  # refused/<reason>
+    QUARANTINED = "quarantined"  # quarantined/<reason>
 
 
 class FetchFailed(StrEnum):
@@ -83,6 +150,7 @@ class FetchFailed(StrEnum):
     ROBOTS_UNREACHABLE = "robots_unreachable"  # RFC 9309, section 2.3.1.4: then nothing may be fetched
     REPEATS_ITSELF = "repeats_itself"  # more than 90 % of the host's last 100 pages were seen before
     DELAY_TOO_LONG = "delay_too_long"  # Crawl-delay beyond crawl.max_delay_s
+    OUT_OF_TIME = "out_of_time"  # crawl.max_round_s, or crawl.max_host_s of one host: left for a later round
 
 
 class LinkSkipped(StrEnum):

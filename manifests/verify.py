@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from manifests.contents import DOCUMENTS, Contents
 from manifests.integrity import Problem, open_hashed
-from manifests.ledger import VERDICTS, funnel
+from manifests.ledger import VERDICTS, accountable, funnel
 from manifests.manifest import FORMAT, Manifest, manifest_name, newest_version, seal
 from manifests.reader import ManifestError, locate, open_shard, shard_of
 from manifests.shards import Shard
@@ -28,7 +28,13 @@ _ASIDE = (
     "requests",
     "frontier",
     "hosts",
+    "withdrawn",
+    "withdrawn_urls",
     "records",
+    "parts",
+    "contamination",
+    "contact",
+    "films",
 )  # kinds that hold no kept record
 
 
@@ -131,8 +137,8 @@ def _ledger_problems(manifest: Manifest, name: str) -> Iterator[Problem]:
         return
     counts = funnel(ledger)
     out = sum(counts[verdict] for verdict in VERDICTS)
-    if counts["in"] != out:
-        yield Problem(name, "ledger", f"{counts['in']} records in", f"{out} records out")
+    if (expected := accountable(ledger)) != out:
+        yield Problem(name, "ledger", f"{expected} records in", f"{out} records out")
     held = sum(int(entry.get("records", 0)) for entry in manifest.get("shards", []) if entry.get("kind") not in _ASIDE)
     if counts["kept"] != held:
         yield Problem(name, "ledger", f"{counts['kept']} records kept", f"{held} records in its shards")

@@ -15,9 +15,11 @@ from manifests.reasons import FetchFailed
 from pipelines.crawl.block import Crawl
 from pipelines.crawl.fetched import TARGET_COLUMNS, Batch, Fetched, Target, pending_rows
 from pipelines.crawl.frontier import KnownIds, merge_hosts
+from pipelines.crawl.pace import Pace
 from pipelines.crawl.records import FRONTIER, HOST, OUTCOME
-from pipelines.crawl.schedule import Pace, Schedule
-from pipelines.crawl.worker import Terms, crawl, files_wanted
+from pipelines.crawl.schedule import Schedule
+from pipelines.crawl.site_files import files_wanted
+from pipelines.crawl.worker import Terms, crawl
 from pipelines.fetch.exchange import Exchange, FetchError
 from pipelines.fetch.robots_fetch import RobotsFetch
 
@@ -75,6 +77,7 @@ class Host:
     robots_status: int | None = 200
     robots_ttl_s: float = 86_400.0
     robots_error: FetchFailed = FetchFailed.TIMED_OUT  # where there is no status
+    robots_at: str | None = None  # the URL to which it redirects, with a `robots_status` of 302
     more: tuple[str, ...] = ()
     answers: dict = field(default_factory=dict)
 
@@ -114,14 +117,16 @@ class Web:
             raise FetchError(FetchFailed.DISCONNECTED, "simulated")
         return exchange(url, status, fields, body, request)
 
-    async def fetch_robots(self, authority):
-        url = f"{authority}/robots.txt"
+    async def fetch_robots(self, chain):
+        url = chain[-1]
         host, request = await self._ask(url)
         if host.robots_status is None:
             error = FetchError(host.robots_error, "simulated")
-            return RobotsFetch(None, b"", (url,), None, self.clock() + 300, error)
+            return RobotsFetch(None, b"", chain, None, self.clock() + 300, error)
         answer = exchange(url, host.robots_status, host.answers.get("/robots.txt", {}), host.robots, request)
-        return RobotsFetch(host.robots_status, host.robots, (url,), answer, self.clock() + host.robots_ttl_s)
+        following = host.robots_at if host.robots_at not in chain and len(chain) <= 5 else None
+        until_s = self.clock() + host.robots_ttl_s
+        return RobotsFetch(host.robots_status, host.robots, chain, answer, until_s, following=following)
 
 
 def exchange(url, status, fields, body, request):

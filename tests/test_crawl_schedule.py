@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from filters.url import domain_key, location, url_id
 from manifests.reasons import FetchFailed
 from pipelines.crawl.fetched import Target, pending_rows
+from pipelines.crawl.pace import Pace
 from pipelines.crawl.records import HOST
-from pipelines.crawl.schedule import Pace, Schedule, host_of
+from pipelines.crawl.schedule import Schedule, host_of
 
 NOW = 1_800_000_000.0
 PACE = Pace(

@@ -12,7 +12,7 @@ from manifests.limits import CrawlLimits
 from manifests.reasons import FetchFailed, LinkSkipped
 from pipelines.crawl.fetched import pending_rows
 from pipelines.crawl.records import FRONTIER
-from pipelines.crawl.worker import files_wanted
+from pipelines.crawl.site_files import files_wanted
 
 PAGE = "http://a.example/page"
 

@@ -143,7 +143,12 @@ def test_as_the_target_of_a_redirect(connects, host):
 def test_as_the_target_of_a_redirect_of_robots_txt(connects, host):
     connects.server.scripts["/robots.txt"] = redirect_to(f"http://{host}/robots.txt")
     lookup = lookup_by_name({"www.example": [PUBLIC]})
-    robots = run(lambda fetcher: fetcher.fetch_robots("http://www.example"), lookup)
+
+    async def follow(fetcher):
+        first = await fetcher.fetch_robots(("http://www.example/robots.txt",))
+        return await fetcher.fetch_robots((*first.chain, first.following)) if first.following else first
+
+    robots = run(follow, lookup)
     assert connects.inside() == []
     assert connects.asked == [(PUBLIC, 80)]
     assert robots.body == b""

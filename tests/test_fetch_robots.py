@@ -23,7 +23,11 @@ def ask(scripts, limits=LIMITS):
     async def main(port):
         fetcher = Fetcher("corpusmill/0 (+https://c.example/)", limits, loopback_port=port)
         try:
-            return await fetcher.fetch_robots("http://www.example")
+            chain = ("http://www.example/robots.txt",)
+            while (found := await fetcher.fetch_robots(chain)).following:
+                assert found.chain == chain
+                chain = (*chain, found.following)
+            return found
         finally:
             await fetcher.close()
 

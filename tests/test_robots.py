@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filters.robots import ALLOW_ALL, DISALLOW_ALL, Robots, pattern_matches, robots_state
+from filters import policy
+from filters.robots import ALLOW_ALL, DISALLOW_ALL, MAX_USAGE_LINES, Robots, pattern_matches, robots_state
+from manifests.reasons import Refused
 
 SITE = "https://a.example"
 
@@ -186,3 +188,13 @@ def test_any_bytes_are_a_robots_txt_and_any_text_gets_an_answer(body, url):
     robots = Robots.parse(b"user-agent: *\n" + body, "corpusmill")
     assert isinstance(robots.allowed(url), bool)
     robots.rule(url), robots.usage(url), pattern_matches(body.decode("latin-1"), url)
+
+
+def test_of_endless_usage_lines_the_first_are_heard_and_the_rest_counts_as_a_no():
+    lines = [f"content-usage: /*{n:03d}*a train-ai=y" for n in range(MAX_USAGE_LINES)]
+    few, many = (read("\n".join(["user-agent: *", *lines, *more])) for more in ([], ["content-usage: /b train-ai=y"]))
+    assert few.usage(f"{SITE}/b") == ()
+    (told,) = many.usage(f"{SITE}/b")
+    assert policy.refusal(policy.directives([told])) is Refused.CONTENT_USAGE
+    path = "/" + "".join(f"{n:03d}" for n in range(MAX_USAGE_LINES)) + "a"
+    assert len(few.usage(f"{SITE}{path}")) == MAX_USAGE_LINES

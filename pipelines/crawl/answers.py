@@ -71,14 +71,16 @@ class Reader:
     def __init__(self, block: Crawl, limits: CrawlLimits, admit: Admit) -> None:
         self.block, self.limits, self.admit = block, limits, admit
 
-    def answer(self, target: Target, exchange: Exchange | None, error: FetchError | None) -> Answer:
-        """Return what the answer to a request for `target` means."""
+    def answer(
+        self, target: Target, exchange: Exchange | None, error: FetchError | None, digest: bytes | None = None
+    ) -> Answer:
+        """Return what the answer to a request for `target` means; `digest` is the sha256 of its payload."""
         if error is not None:
             return Answer("failed", error.reason, error.detail[:MAX_DETAIL_CHARS])
         assert exchange is not None
         status = exchange.status
         if 200 <= status <= 299:
-            return _KEPT
+            return Answer("unchanged") if _is_the_same(target, exchange, digest) else _KEPT
         if status == 304 and conditions(target):
             return Answer("unchanged")
         if status in _REDIRECTS and (place := exchange.header("location")) is not None:
@@ -121,6 +123,16 @@ class Reader:
         return canonical_url(
             text, base, strip=block.strip_parameters, sort_query=block.sort_query, max_chars=self.limits.max_url_chars
         )
+
+
+def _is_the_same(target: Target, exchange: Exchange, digest: bytes | None) -> bool:
+    """Say whether a page came back whole with the very bytes that are stored (WARC 1.1, section 6.7.2).
+
+    Of a coded body we know the payload's digest, and a revisit record names that of what was sent: so it is stored.
+    """
+    coded = exchange.header("content-encoding") not in (None, "", "identity")
+    known = digest is not None and digest == target.digest and target.fetched_s is not None
+    return known and exchange.status == 200 and exchange.truncated is None and not coded
 
 
 def _failure(status: int) -> FetchFailed:

@@ -91,6 +91,13 @@ class Crawl(Block):
     max_delay_s: Annotated[
         float, Field(gt=0, description="a longer Crawl-delay: the host is not crawled; no other delay is longer")
     ] = 30.0
+    max_round_s: Annotated[
+        float, Field(gt=0, description="after it a worker starts no new request; what is left waits for the next round")
+    ] = 14_400.0
+    max_host_s: Annotated[
+        float,
+        Field(gt=0, description="what requests to one host may take in a round; then it rests until the next"),
+    ] = 3_600.0
     connections: Annotated[int, Field(ge=1, le=4096, description="hosts at once, in one worker")] = 64
     ranges: Annotated[
         int | None, Field(ge=1, le=4096, description="workers that share the hosts; by default as many as --workers")

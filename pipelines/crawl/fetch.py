@@ -5,6 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import closing
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
@@ -16,17 +17,20 @@ from manifests.keys import KEY_SPACE, key_range
 from manifests.limits import CrawlLimits, Limits
 from manifests.runs import Run, gather, load_runs, read_run
 from manifests.store import Store
+from pipelines.crawl.abroad import Brought, Ways, ask_abroad
 from pipelines.crawl.block import Crawl
 from pipelines.crawl.claims import RENEW_S, Claim
 from pipelines.crawl.discover import READ_KINDS, Discover, asked_for
-from pipelines.crawl.fetched import Target
+from pipelines.crawl.fetched import Sink, Target
 from pipelines.crawl.frontier import KnownIds, Quota, merge_hosts, remaining, select
 from pipelines.crawl.judge import Judge
+from pipelines.crawl.pace import Pace
 from pipelines.crawl.part import PartWriter, finished_parts
 from pipelines.crawl.records import FRONTIER, HOST, OUTCOME
-from pipelines.crawl.schedule import Pace, Schedule
+from pipelines.crawl.schedule import Schedule
+from pipelines.crawl.site_files import files_wanted
 from pipelines.crawl.state import JOB, MEND
-from pipelines.crawl.worker import Clock, Terms, crawl, files_wanted, steady_clock
+from pipelines.crawl.worker import Clock, Terms, crawl, steady_clock
 from pipelines.fetch.client import Fetcher
 from pipelines.fetch.descriptors import raise_open_file_limit
 
@@ -54,9 +58,8 @@ class FetchRange:
     def run(self, arguments: dict[str, Any]) -> dict[str, Any]:
         """arguments: {range, ranges, taken: list of runs, pages, bytes, prefix: where the range's objects go}."""
         raise_open_file_limit()
-        claim = Claim(self.store, f"{JOB}/claims/{arguments['range']:05d}-of-{arguments['ranges']:05d}")
-        while wait_s := claim.wait_s():
-            time.sleep(min(wait_s, 1.0))
+        claim = self._claim(arguments["range"], arguments["ranges"])
+        _take(claim)
         is_done = False
         try:
             marker = self._run(arguments, claim)
@@ -65,8 +68,12 @@ class FetchRange:
             claim.release(is_done=is_done)
         return marker
 
+    def _claim(self, number: int, ranges: int) -> Claim:
+        return Claim(self.store, f"{JOB}/claims/{number:05d}-of-{ranges:05d}")
+
     def _run(self, arguments: dict[str, Any], claim: Claim) -> dict[str, Any]:
         clock = steady_clock()
+        end_s = clock() + self.block.max_round_s
         low, high = key_range(arguments["range"], arguments["ranges"])
         parts = list(finished_parts(self.store, arguments["prefix"]))
         sitemaps: set[tuple[str, bytes]] = set()
@@ -87,6 +94,7 @@ class FetchRange:
             files=files_wanted(self.block),
             resumed=claim.is_resumed,
         )
+        schedule.owns = lambda key: low <= key < high
         judge, discover = Judge(self.block), Discover(self.pool, self.block, self.limits, self.scope, sitemaps)
 
         def follow(target: Target) -> None:
@@ -96,10 +104,39 @@ class FetchRange:
         writer = PartWriter(self.store, arguments["prefix"], len(parts), judge, discover, self.file_info, follow)
         bytes_left = arguments["bytes"] - sum(part["kept_bytes"] for part in parts)
         if rows.num_rows and bytes_left > 0:
-            terms = Terms(self.block, self.limits, discover.objection, known, bytes_left, claim.check)
+            terms = Terms(self.block, self.limits, discover.objection, known, bytes_left, claim.check, end_s=end_s)
             with closing(writer):
                 asyncio.run(self._crawl(schedule, writer, clock, claim, terms))
+                while schedule.abroad:
+                    brought = self._abroad(schedule, arguments, claim, clock, terms)
+                    left = bytes_left - sum(part["kept_bytes"] for part in writer.written)
+                    terms = replace(terms, max_bytes=left, files=tuple(brought.files))
+                    asyncio.run(self._crawl(schedule, writer, clock, claim, terms))
         return summarise([*parts, *writer.written], taken.num_rows)
+
+    def _abroad(
+        self, schedule: Schedule, arguments: Mapping[str, Any], claim: Claim, clock: Clock, terms: Terms
+    ) -> Brought:
+        """Ask for the robots.txt that redirect to hosts of other ranges, while nobody asks ours."""
+        ranges, folder = arguments["ranges"], arguments["prefix"].rpartition("/")[0]
+
+        def hosts(number: int) -> pa.Table:
+            return self._known_hosts(
+                list(finished_parts(self.store, f"{folder}/{number:05d}")), *key_range(number, ranges)
+            )
+
+        def ask(there: Schedule, sink: Brought, its: Claim) -> None:
+            asyncio.run(self._crawl(there, sink, clock, its, replace(terms, check=its.check, files=())))
+
+        claim.release(is_done=True)
+        try:
+            ways = Ways(ranges, lambda number: self._claim(number, ranges), hosts, ask, clock, terms.end_s)
+            brought = ask_abroad(schedule, ways)
+        finally:
+            _take(claim)
+        schedule.sites.carry(brought.hosts)
+        schedule.returned(clock(), resumed=claim.is_resumed)
+        return brought
 
     def _taken(self, arguments: Mapping[str, Any], low: int, high: int) -> pa.Table:
         """Return what this range may fetch in this round, by its share of the pages."""
@@ -115,7 +152,7 @@ class FetchRange:
         before = gather(self.store, self.hosts, HOST, low, high, HOST_ORDER)
         return merge_hosts(before, gather(self.store, _runs(parts, "hosts"), HOST, low, high, HOST_ORDER))
 
-    async def _crawl(self, schedule: Schedule, writer: PartWriter, clock: Clock, claim: Claim, terms: Terms) -> None:
+    async def _crawl(self, schedule: Schedule, writer: Sink, clock: Clock, claim: Claim, terms: Terms) -> None:
         fetcher = Fetcher(
             self.block.user_agent,
             self.limits,
@@ -133,6 +170,11 @@ class FetchRange:
                 task.cancel()
             await asyncio.gather(renewing, crawling, return_exceptions=True)
             await fetcher.close()
+
+
+def _take(claim: Claim) -> None:
+    while wait_s := claim.wait_s():
+        time.sleep(min(wait_s, 1.0))
 
 
 async def _renew(claim: Claim) -> None:

@@ -24,7 +24,7 @@ from pipelines.tasks import Phase, Task
 
 VERSION = 1
 # What changes how fast or how far this run goes, and not what a URL means to the crawl.
-RUNNING = frozenset({"rounds", "connections", "ranges", "test_only_loopback"})
+RUNNING = frozenset({"rounds", "connections", "ranges", "max_round_s", "max_host_s", "test_only_loopback"})
 SOURCES_PER_TASK = 1000
 
 
@@ -144,6 +144,7 @@ class CrawlJob:
             seeds=save_runs(self.launcher.store, JOB, seeds),
             frontier=[Run(**marker["frontier"]) for marker in updated],
             hosts=[Run(**marker["hosts"]) for marker in updated],
+            withdrawn=[Run(**marker["withdrawn"]) for marker in updated],
             statistics=add_statistics(state.statistics, {"links_skipped": skipped}),
         )
 

@@ -64,8 +64,8 @@ class Judge:
         verdict = said.as_json() if said else {}
         no = policy.refusal(said.said, self.refuse, fetched.target.kind) if said else None
         state, reason, detail = fetched.state, fetched.reason, fetched.detail
-        if state == "kept" and no:
-            state, reason = "refused", str(no)
+        if state in ("kept", "unchanged") and no:
+            state, reason, detail = "refused", str(no), _unread_file(fetched.policy)
         elif state == "kept" and unread:
             state, reason, detail = "failed", str(FetchFailed.UNREADABLE), unread
         elif state == "kept" and not is_wanted(fetched):
@@ -74,6 +74,11 @@ class Judge:
             detail = f"{media_type}, asked for {fetched.target.kind}"
         withheld = bool(fetched.exchange) and bool(no or unread)
         return Judged(fetched, state, reason, detail, said.lines if said else (), verdict, withheld)
+
+
+def _unread_file(lines: tuple[str, ...]) -> str | None:
+    """Return what the log tells of a site's file that could not be read, and therefore counts as a no."""
+    return next((line for line in lines if policy.is_unreadable(line)), None)
 
 
 def is_wanted(fetched: Fetched) -> bool:

@@ -6,7 +6,7 @@ a domain for a round, and politeness never depends on two workers agreeing.
 
 import pyarrow as pa
 
-from manifests.records import DIGEST, KEY
+from manifests.records import DIGEST, KEY, TIMESTAMP
 
 URL_ID = pa.binary(16)
 
@@ -71,11 +71,25 @@ HOST = pa.schema(
         ("robots", pa.binary()),  # what is parsed; a long one without comments and packed (sites.pack)
         ("robots_digest", DIGEST),
         ("robots_until_s", pa.float64()),  # when they must be fetched again
-        ("tdmrep", pa.binary()),  # /.well-known/tdmrep.json, or null
+        ("tdmrep", pa.binary()),  # /.well-known/tdmrep.json, "" for none, null for not asked (sites.held)
         ("ai_txt", pa.binary()),
         ("next_s", pa.float64()),  # not before
         ("failures", pa.int16()),  # in a row
         ("pages", pa.int64()),  # kept so far
         ("bytes", pa.int64()),  # as sent, of these
+    ]
+)
+
+# A URL that was kept once and whose owner says no by now: its earlier records must not be read any more. It leaves the
+# list when it is kept again. Sorted by (key, url_id).
+WITHDRAWN = pa.schema(
+    [
+        ("key", KEY),
+        ("url_id", URL_ID),
+        ("url", pa.string()),
+        ("reason", pa.string()),  # Refused
+        ("said", pa.string()),  # the owner's words, or the line of robots.txt that decided
+        ("since", TIMESTAMP),  # when we were told
+        ("round", pa.int32()),  # in which
     ]
 )

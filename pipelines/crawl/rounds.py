@@ -23,6 +23,8 @@ from pipelines.tasks import Marker, Phase, Task
 if TYPE_CHECKING:
     from pipelines.crawl.job import CrawlJob
 
+MERGE_FACTOR = 4  # bytes that merging a row takes, for each that it has
+
 
 @dataclass
 class Round:
@@ -159,6 +161,18 @@ class Round:
         config = {"file_info": self.file_info}
         return Phase("write", tasks, "pipelines.crawl.write:WriteWarc", config)
 
+    def _withdrawn(self, state: State) -> list[dict[str, Any]]:
+        """Return the shards that say which records of all rounds are withdrawn by now."""
+        if not sum(run.rows for run in state.withdrawn):
+            return []
+        indexes = [shard["name"] for shard in state.shards if shard["kind"] == "cdxj" and "/data/" in shard["name"]]
+        runs = save_runs(self.job.launcher.store, JOB, state.withdrawn)
+        stem = f"{self.stem}/withdraw/{digest_of(runs)[:16]}"
+        tasks = [Task(f"{stem}/{n:05d}.json", {"index": index}) for n, index in enumerate(indexes)]
+        config = {"withdrawn": runs, "folder": f"{JOB}/withdrawn/r{self.number:04d}"}
+        phase = Phase("withdraw", tasks, "pipelines.crawl.withdraw:FindWithdrawn", config)
+        return [shard for marker in self.job.launcher.run(JOB, phase) for shard in marker["shards"]]
+
     def _commit(self, fetched: Sequence[Marker], updated: Sequence[Marker], written: Sequence[Marker]) -> State:
         state = self._next_state(fetched, updated, written)
         body = {
@@ -167,7 +181,14 @@ class Round:
             "progress": state.progress,
             "frontier": [run.as_json() for run in state.frontier],
             "hosts": [run.as_json() for run in state.hosts],
-            "shards": [*state.shards, *run_shards("frontier", state.frontier), *run_shards("hosts", state.hosts)],
+            "withdrawn": [run.as_json() for run in state.withdrawn],
+            "shards": [
+                *state.shards,
+                *run_shards("frontier", state.frontier),
+                *run_shards("hosts", state.hosts),
+                *run_shards("withdrawn_urls", state.withdrawn),
+                *self._withdrawn(state),
+            ],
             "units": balance(state.accounts),
             "ledger": total(state.accounts).as_json(),
             "statistics": state.statistics,
@@ -195,6 +216,7 @@ class Round:
             seeds=self.state.seeds,
             frontier=[Run(**marker["frontier"]) for marker in updated],
             hosts=[Run(**marker["hosts"]) for marker in updated],
+            withdrawn=[Run(**marker["withdrawn"]) for marker in updated],
             shards=sorted([*self.state.shards, *published, *logs], key=lambda shard: str(shard["name"])),
             accounts=[*self.state.accounts, *self._accounts(updated)],
             statistics=statistics,
@@ -252,10 +274,11 @@ def update_phase(
         "outcomes": brought["outcomes"],
         "discovered": [*discovered, *brought["discovered"]],
         "old_hosts": state.hosts,
+        "withdrawn": state.withdrawn,
         "new_hosts": brought["hosts"],
         "taken": taken,
     }
-    memory = sum(run.memory_bytes for runs in lists.values() for run in runs)
+    memory = MERGE_FACTOR * sum(run.memory_bytes for runs in lists.values() for run in runs)
     partitions = ranges * partitions_for(memory // ranges, job.source_limits.partition_bytes)
     tasks = [
         Task(
@@ -268,6 +291,7 @@ def update_phase(
         "lists": {name: save_runs(job.launcher.store, JOB, runs) for name, runs in lists.items()},
         "limits": asdict(job.limits),
         "quota": job.quota(state),
+        "round": state.rounds + 1,
         "log": f"{JOB}/requests/r{state.rounds + 1:04d}",
     }
     return Phase("update", tasks, "pipelines.crawl.update:UpdateRange", config)

@@ -3,64 +3,30 @@
 A host has one lane, and a lane one request at a time. Between the end of a request and the start of the next lies
 the longest of: delay_s, the site's Crawl-delay, delay_factor times what the last request took (Heritrix); after a
 failure what Retry-After says, else a delay that doubles. A site (scheme, host and port) is asked for its robots.txt
-before anything else, and again when that has gone stale (RFC 9309, sections 2.3 and 2.4).
+before anything else, and again when that has gone stale (RFC 9309, sections 2.3 and 2.4). Where a robots.txt redirects
+to, a *hop*, is asked for in the lane of the host that it leads to; the site that waits for it holds nothing meanwhile,
+so two sites may wait for each other's hosts.
 """
 
 import heapq
 from collections import Counter, defaultdict, deque
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from filters.traps import DuplicateWatch
-from manifests.limits import CrawlLimits
+from filters.url import domain_key, location
 from manifests.reasons import FetchFailed, Refused
-from pipelines.crawl.block import Crawl
 from pipelines.crawl.fetched import TARGET_COLUMNS, Decision, Kind, Target
 from pipelines.crawl.frontier import in_fetch_order
+from pipelines.crawl.pace import Pace
 from pipelines.crawl.sites import PATHS, Site, Sites
 
 ROWS_AT_ONCE = 32  # of a lane that are Python objects
 BARRED_FROM = 0.5  # of the longest wait: a round does not begin with a longer one, and the host is left for the next
-
-
-@dataclass(frozen=True)
-class Pace:
-    """How gently a worker asks; the fields are those of the block and the limits."""
-
-    delay_s: float
-    delay_factor: float
-    max_delay_s: float
-    max_retry_after_s: float
-    max_attempts: int
-    max_host_failures: int
-    connections_per_domain: int
-
-    @classmethod
-    def of(cls, block: Crawl, limits: CrawlLimits) -> "Pace":
-        """Return the pace that a recipe asks for."""
-        return cls(
-            block.delay_s,
-            block.delay_factor,
-            block.max_delay_s,
-            limits.max_retry_after_s,
-            limits.max_attempts,
-            limits.max_host_failures,
-            block.connections_per_domain,
-        )
-
-    def after(self, took_s: float, crawl_delay_s: float) -> float:
-        """Return the seconds between the end of a request that took `took_s` and the start of the next."""
-        return max(self.delay_s, crawl_delay_s, min(self.delay_factor * took_s, self.max_delay_s))
-
-    def after_failure(self, gap_s: float, failures: int, retry_after_s: float | None) -> float:
-        """Return the same after the `failures`-th failure in a row (1 or more), where `gap_s` would do otherwise."""
-        if retry_after_s is not None:
-            return max(gap_s, retry_after_s)
-        return max(gap_s, min(gap_s * 2.0**failures, self.max_retry_after_s))
 
 
 @dataclass(slots=True, eq=False)
@@ -70,14 +36,25 @@ class Lane:
     host: str
     key: int
     due_s: float  # no request before
+    hops: deque["Hop"] = field(default_factory=deque)  # robots.txt of others that redirect here; they come first
     queue: deque[Target] = field(default_factory=deque)
     slices: deque[tuple[int, int]] = field(default_factory=deque)  # rows that follow, of the schedule's table
     sites: list[Site] = field(default_factory=list)
     failures: int = 0  # in a row
     crawl_delay_s: float = 0.0
+    busy_s: float = 0.0  # what its requests took in this round
     watch: DuplicateWatch = field(default_factory=DuplicateWatch)
     rest: Decision | None = None  # the host is left alone for the rest of the round, and why
     is_idle: bool = True  # neither waiting for its time nor being asked
+    is_asked: bool = False  # a request is under way
+
+
+class Hop(NamedTuple):
+    """A robots.txt that has been redirected: the last URL of `chain` is to be asked for."""
+
+    site: Site  # for which it speaks
+    home: Lane  # of that site
+    chain: tuple[str, ...]
 
 
 @dataclass(slots=True, eq=False)
@@ -90,6 +67,17 @@ class Item:
     url: str
     target: Target | None = None
     decided: Decision | None = None
+    hop: Hop | None = None  # then `site` is on the lane's host, and the answer speaks for another
+
+    @property
+    def speaks_for(self) -> Site:
+        """Return the site to which an answer to this item belongs."""
+        return self.hop.site if self.hop else self.site
+
+    @property
+    def chain(self) -> tuple[str, ...]:
+        """Return the URLs of a robots.txt that were asked for, and this one."""
+        return self.hop.chain if self.hop else (self.url,)
 
 
 def host_of(authority: str) -> str:
@@ -118,6 +106,10 @@ class Schedule:
         resumed: bool = False,
     ) -> None:
         self.pace, self.agent, self.files = pace, agent, tuple(files)
+        self.owns: Callable[[int], bool] = lambda key: True
+        """Says of a domain's key whether its hosts are ours to ask."""
+        self.abroad: list[Hop] = []  # that lead to hosts which are not ours
+        self._ended: Decision | None = None  # the round is over for everybody
         self.sites = Sites(hosts)
         self._earliest_s = now + pace.max_delay_s if resumed else now
         self._lanes: dict[str, Lane] = {}
@@ -142,6 +134,7 @@ class Schedule:
                 return item
             else:
                 self._active[lane.key] += 1
+                lane.is_asked = True
                 return item
         return None
 
@@ -154,8 +147,51 @@ class Schedule:
 
         Of a site whose robots.txt was unreachable nothing is known: then `finished` is called with that failure only.
         """
-        item.site.robots_known(state, body, until_s)
-        self._heed(item.lane, item.site)
+        site, home = item.speaks_for, item.hop.home if item.hop else item.lane
+        site.robots_known(state, body, until_s)
+        self._heed(home, site)
+        self._go_on(site, home, home.due_s)
+
+    def redirected(self, item: Item, url: str, now: float) -> None:
+        """Note that a robots.txt redirects: its site waits for the next hop. To be called before `finished`."""
+        site = item.speaks_for
+        site.is_awaited = True
+        self.visit([Hop(site, item.hop.home if item.hop else item.lane, (*item.chain, url))], now)
+
+    def visit(self, hops: Iterable[Hop], now: float) -> None:
+        """Queue hops at the hosts to which they lead, before anything else that waits there."""
+        for hop in hops:
+            place = location(hop.chain[-1])
+            key = domain_key(place.domain)
+            if not self.owns(key):
+                self.abroad.append(hop)
+                continue
+            lane = self._lane(place.authority, key, now)
+            lane.hops.append(hop)
+            self._wake(lane, now)
+
+    def returned(self, now: float, *, resumed: bool) -> None:
+        """Go on with the sites that waited for hops abroad; `resumed`: our hosts were asked by others meanwhile."""
+        hops, self.abroad = self.abroad, []
+        for lane in self._lanes.values() if resumed else ():
+            lane.due_s = max(lane.due_s, now + self.pace.max_delay_s)
+        for hop in hops:
+            if now >= hop.site.robots_until_s:
+                told = "its robots.txt redirects to a host that does not answer"
+                hop.home.rest = hop.home.rest or Decision("retry", FetchFailed.ROBOTS_UNREACHABLE, told)
+            self._go_on(hop.site, hop.home, now)
+
+    def end(self, now: float, why: Decision) -> None:
+        """Ask nobody any more: all that waits gets the word `why`."""
+        self._ended = why
+        self.abroad.clear()
+        for parked in self._parked.values():
+            parked.clear()
+        self._heap.clear()
+        for lane in self._lanes.values():
+            lane.rest = lane.rest or why
+            if not lane.is_asked:
+                self._push(lane, now)
 
     def finished(
         self,
@@ -171,17 +207,25 @@ class Schedule:
         """
         lane = item.lane
         self._active[lane.key] -= 1
+        lane.is_asked = False
         if parked := self._parked[lane.key]:
             self._push(parked.popleft(), now)
         wait_s = self.pace.after(took_s, lane.crawl_delay_s)
-        lane.failures = lane.failures + 1 if failure else 0
+        if failure or not item.speaks_for.is_awaited:  # a redirect alone is no success yet
+            lane.failures = lane.failures + 1 if failure else 0
         if failure:
             wait_s = self.pace.after_failure(wait_s, lane.failures, retry_after_s)
             if lane.failures >= self.pace.max_host_failures or wait_s > self._patience_s:
                 lane.rest = Decision("retry", failure, "the host rests for this round")
+        lane.busy_s += took_s
+        if lane.busy_s > self.pace.max_host_s and not lane.rest:
+            told = f"its requests took {lane.busy_s:.0f} s of this round"
+            lane.rest = Decision("later", FetchFailed.OUT_OF_TIME, told)
         lane.due_s = now + min(wait_s, self._patience_s)  # whatever was asked for: nobody is shut out for years
         self.sites.note(item.site, lane.due_s, lane.failures)
         stays = failure is not None and self._requeue(item)
+        if failure and item.hop:
+            self._lost(item.hop, lane, failure, now)
         self._push(lane, now if lane.rest else lane.due_s)
         return stays
 
@@ -216,7 +260,12 @@ class Schedule:
             self._wake(lane, now)
 
     def _next(self, lane: Lane, now: float) -> Item | None:
-        """Return a lane's next item, None where the lane is empty."""
+        """Return a lane's next item, None where the lane is empty or waits for a hop elsewhere."""
+        while lane.hops:
+            hop = lane.hops.popleft()
+            if not lane.rest:
+                return Item(lane, self._site_at(hop.chain[-1]), "robots", hop.chain[-1], hop=hop)
+            self._lost(hop, lane, FetchFailed.ROBOTS_UNREACHABLE, now)
         if not lane.queue:
             self._refill(lane)
         if not lane.queue:
@@ -226,6 +275,8 @@ class Schedule:
         if decided := lane.rest or site.barred or self._ruling(site, target, now):
             lane.queue.popleft()
             return Item(lane, site, "page", target.url, target, self._last_word(decided, target))
+        if site.is_awaited:
+            return None
         if wanted := self._missing(site, now):
             return Item(lane, site, wanted, site.authority + PATHS[wanted])
         self._heed(lane, site)
@@ -267,6 +318,26 @@ class Schedule:
         item.lane.queue.append(target if item.lane.rest else target._replace(attempts=target.attempts + 1))
         return True
 
+    def _site_at(self, url: str) -> Site:
+        place = location(url)
+        return self.sites.get(place.authority, domain_key(place.domain))
+
+    def _go_on(self, site: Site, home: Lane, now: float) -> None:
+        """Let a lane that waited for a hop have its turn again."""
+        site.is_awaited = False
+        self._wake(home, now)
+
+    def _lost(self, hop: Hop, at: Lane, failure: FetchFailed, now: float) -> None:
+        """A hop failed at another host: that is a failure of its site's host too, which is tried when that one may."""
+        home = hop.home
+        if home is not at:
+            home.failures += 1
+            home.due_s = max(home.due_s, at.due_s)
+            if at.rest or home.failures >= self.pace.max_host_failures:
+                told = f"its robots.txt redirects to {at.host}, which does not answer ({failure})"
+                home.rest = home.rest or Decision("retry", FetchFailed.ROBOTS_UNREACHABLE, told)
+        self._go_on(hop.site, home, now)
+
     def _heed(self, lane: Lane, site: Site) -> None:
         """Keep the longest Crawl-delay of a host's sites; one beyond the limit keeps us away altogether."""
         crawl_delay_s = site.understand(self.agent).crawl_delay or 0.0
@@ -284,6 +355,7 @@ class Schedule:
             lane.sites.append(site)
             lane.due_s = max(lane.due_s, min(site.next_s, now + self._patience_s))
             lane.failures = max(lane.failures, min(site.failures, self.pace.max_host_failures - 1))
+        lane.rest = lane.rest or self._ended
         if lane.rest is None and lane.due_s - now > self._patience_s * BARRED_FROM:
             lane.rest = Decision("later", FetchFailed.TOO_MANY_REQUESTS, "the host asked us to come back later")
         return lane

@@ -2,11 +2,13 @@
 
 import hashlib
 import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from filters.robots import ALLOW_ALL, DISALLOW_ALL, Robots, without_comments
 from pipelines.crawl.fetched import Decision, Kind
@@ -31,12 +33,13 @@ _Body = bytes  # in Site, `bytes` is HOST's column
 _PLAIN_BYTES = 4096  # a longer file is held packed
 _LONG_RULES = 8  # parsed ones that are held at once: half a megabyte of rules makes some 20 MB of objects
 _PACKED = b"\0zlib\0"
+_UNREAD = b"\0unread\0"
 MAX_HELD_BYTES = 32 << 10  # of a site's files, packed, that outlive its turn; where there is more, they are asked again
 
 
 def pack(body: bytes) -> bytes:
     """Return a file as it is held: a long one compressed."""
-    if len(body) <= _PLAIN_BYTES and not body.startswith(_PACKED):
+    if len(body) <= _PLAIN_BYTES and not body.startswith((_PACKED, _UNREAD)):
         return body
     return _PACKED + zlib.compress(body, 1)
 
@@ -44,6 +47,18 @@ def pack(body: bytes) -> bytes:
 def unpack(held: bytes) -> bytes:
     """Return what `pack` was given."""
     return zlib.decompress(held.removeprefix(_PACKED)) if held.startswith(_PACKED) else held
+
+
+def held(body: bytes, unread: str | None) -> bytes:
+    """Return a tdmrep.json or ai.txt as it is held; of one that cannot be read only why."""
+    return _UNREAD + unread.encode() if unread else pack(body)
+
+
+def read_held(kept: bytes) -> tuple[bytes, str | None]:
+    """Return what `held` was given: the file, and why it cannot be read."""
+    if kept.startswith(_UNREAD):
+        return b"", kept.removeprefix(_UNREAD).decode()
+    return unpack(kept), None
 
 
 @lru_cache(_LONG_RULES)
@@ -69,6 +84,7 @@ class Site:
     bytes: int = 0  # of these, as sent
     rules: Robots | None = None  # parsed when first needed
     barred: Decision | None = None  # no request may be made: a private address, a port
+    is_awaited: bool = False  # its robots.txt redirects, and the next hop has not been asked for yet
 
     def understand(self, agent: str) -> Robots:
         """Return what its robots.txt says to `agent`; what is not known disallows all."""
@@ -111,6 +127,7 @@ class Sites:
         self._rows = {authority: row for row, authority in enumerate(hosts["authority"].to_pylist())}
         self._sites: dict[str, Site] = {}
         self._changed: dict[str, Site] = {}
+        self._carried: list[pa.Table] = []
 
     def __contains__(self, authority: str) -> bool:
         return authority in self._sites
@@ -133,10 +150,15 @@ class Sites:
         site.next_s, site.failures = next_s, failures
         self._changed[site.authority] = site
 
+    def carry(self, rows: Iterable[pa.Table]) -> None:
+        """Let the next checkpoint commit HOST rows of others too."""
+        self._carried += rows
+
     def changed(self) -> pa.Table:
         """Return the rows that changed since the last call, HOST sorted by (key, authority)."""
         changed = sorted(self._changed.values(), key=lambda site: (site.key, site.authority))
         sites = [replace(site, **_UNKNOWN) if site.is_too_long else site for site in changed]
         self._changed.clear()
         columns = [pa.array([getattr(site, name) for site in sites], HOST.field(name).type) for name in HOST.names]
-        return pa.table(columns, schema=HOST)
+        rows, self._carried = pa.concat_tables([pa.table(columns, schema=HOST), *self._carried]), []
+        return rows.take(pc.sort_indices(rows, sort_keys=[("key", "ascending"), ("authority", "ascending")]))

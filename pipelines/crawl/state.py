@@ -18,7 +18,7 @@ PUBLISHED = ("warc", "diagnostics", "cdxj", "requests")  # kinds that every late
 
 @dataclass
 class State:
-    """The frontier and the hosts as runs, and everything that adds up over rounds."""
+    """The frontier, the hosts and the withdrawn URLs as runs, and everything that adds up over rounds."""
 
     digest: str = ""  # of the snapshot, "" before the first
     rounds: int = 0
@@ -28,6 +28,7 @@ class State:
     seeds: str = ""  # the list of runs that these settings admitted
     frontier: list[Run] = field(default_factory=list)
     hosts: list[Run] = field(default_factory=list)
+    withdrawn: list[Run] = field(default_factory=list)
     shards: list[dict[str, Any]] = field(default_factory=list)
     accounts: list[Account] = field(default_factory=list)
     statistics: dict[str, Any] = field(default_factory=dict)
@@ -45,6 +46,7 @@ class State:
             seeds=progress["seeds"],
             frontier=[Run(**run) for run in manifest["frontier"]],
             hosts=[Run(**run) for run in manifest["hosts"]],
+            withdrawn=[Run(**run) for run in manifest.get("withdrawn", [])],
             shards=[shard for shard in manifest["shards"] if shard["kind"] in PUBLISHED],
             accounts=[_account(unit) for unit in manifest["units"]],
             statistics=manifest["statistics"],
@@ -74,7 +76,7 @@ def advice_on_damage(newest: Callable[[], Manifest | None]) -> Iterator[None]:
     except RuntimeError as error:
         manifest = newest()
         what = str(error).partition("; delete ")[0]
-        runs = [*manifest["frontier"], *manifest["hosts"]] if manifest else []
+        runs = [run for name in ("frontier", "hosts", "withdrawn") for run in (manifest or {}).get(name, [])]
         for name in (run["name"] for run in runs if run["name"] in what):
             folder = name.rpartition("/")[0]
             mend = f"restore it, or delete the newest of {JOB}/manifests/ and {folder}/ and run the same command again"

@@ -15,7 +15,8 @@ from manifests.shards import write_shard
 from manifests.store import Store
 from pipelines.crawl.frontier import Quota, last_outcomes, merge_frontier, merge_hosts, select
 from pipelines.crawl.part import KEPT
-from pipelines.crawl.records import FRONTIER, HOST, OUTCOME
+from pipelines.crawl.records import FRONTIER, HOST, OUTCOME, WITHDRAWN
+from pipelines.crawl.withdraw import withdrawals
 
 ORDER = ("key", "url_id")
 # How the ledger calls what came of a URL. What is not kept is not lost: the frontier has it.
@@ -37,11 +38,11 @@ OTHER = "other"  # all media types beyond them
 
 
 class UpdateRange:
-    """Worker of the update phase. config: {lists: name -> runs, limits, quota, log: stem of the request log}."""
+    """Worker of the update phase. config: {lists: name -> runs, limits, quota, round, log: stem of its requests}."""
 
     def __init__(self, store: Store, config: Mapping[str, Any]) -> None:
         self.store, self.limits, self.log = store, CrawlLimits(**config["limits"]), config["log"]
-        self.quota = Quota(**config["quota"])
+        self.quota, self.round = Quota(**config["quota"]), config["round"]
         self.runs = {name: load_runs(store, listed) for name, listed in config["lists"].items()}
 
     def close(self) -> None:
@@ -54,20 +55,20 @@ class UpdateRange:
         def read(name: str, schema: pa.Schema, order: tuple[str, ...] = ORDER) -> pa.Table:
             return gather(self.store, self.runs[name], schema, low, high, order)
 
-        outcomes, taken = read("outcomes", OUTCOME), read("taken", FRONTIER)
-        merged = merge_frontier(
-            read("frontier", FRONTIER), outcomes, read("discovered", FRONTIER), self.limits, self.quota.per_host
-        )
+        outcomes, taken, old = read("outcomes", OUTCOME), read("taken", FRONTIER), read("frontier", FRONTIER)
+        merged = merge_frontier(old, outcomes, read("discovered", FRONTIER), self.limits, self.quota.per_host)
         hosts = merge_hosts(
             read("old_hosts", HOST, ("key", "authority")), read("new_hosts", HOST, ("key", "authority"))
         )
         stem, last = arguments["output"], last_outcomes(outcomes)
+        withdrawn = withdrawals(read("withdrawn", WITHDRAWN), old, last, self.round)
         return {
             "frontier": write_run(self.store, f"{stem}-frontier", merged.frontier, ORDER).as_json(),
             "hosts": write_run(self.store, f"{stem}-hosts", hosts, ("key", "authority")).as_json(),
+            "withdrawn": write_run(self.store, f"{stem}-withdrawn", withdrawn, ORDER).as_json(),
             "requests": self._publish(outcomes, arguments),
             "account": account(taken, last, merged.frontier),
-            "statistics": statistics(outcomes, merged.frontier, hosts),
+            "statistics": statistics(outcomes, merged.frontier, hosts, withdrawn.num_rows),
             "links_skipped": {str(reason): n for reason, n in sorted(merged.skipped.items())},
             "ready": select(merged.frontier, self.quota).num_rows,
             "counts": {"known URLs": merged.frontier.num_rows},
@@ -106,7 +107,7 @@ def account(taken: pa.Table, last: pa.Table, frontier: pa.Table) -> dict[str, An
     return {"in": taken.num_rows + added, "out": dict(sorted(out.items()))}
 
 
-def statistics(outcomes: pa.Table, frontier: pa.Table, hosts: pa.Table) -> dict[str, Any]:
+def statistics(outcomes: pa.Table, frontier: pa.Table, hosts: pa.Table, withdrawn: int = 0) -> dict[str, Any]:
     """Return what adds up over ranges and rounds, and, under "now", what describes the present frontier."""
     kept = outcomes.filter(pc.and_(pc.equal(outcomes["state"], "kept"), pc.is_in(outcomes["kind"], pa.array(KEPT))))
     return {
@@ -120,7 +121,11 @@ def statistics(outcomes: pa.Table, frontier: pa.Table, hosts: pa.Table) -> dict[
         "refused": _counted(outcomes.filter(pc.equal(outcomes["state"], "refused"))["reason"]),
         "failed": _counted(outcomes.filter(pc.equal(outcomes["state"], "failed"))["reason"]),
         "refusal_samples": _samples(outcomes),
-        "now": {"urls": _counted(frontier["state"]), "host_count": len(pc.unique(frontier["authority"]))},
+        "now": {
+            "urls": _counted(frontier["state"]),
+            "host_count": len(pc.unique(frontier["authority"])),
+            "withdrawn": withdrawn,
+        },
         "hosts": largest_hosts(frontier, hosts),
     }
 

@@ -8,27 +8,24 @@ killed loses no more than that.
 import asyncio
 import hashlib
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
-from filters.policy import ai_txt_lines, tdmrep_lines
-from filters.robots import robots_state
 from manifests.limits import CrawlLimits
 from manifests.reasons import FetchFailed
-from pipelines.crawl.answers import FINAL, HOST_FAILURES, Admit, Reader, conditions, retry_after_s
+from pipelines.crawl.answers import Admit, Reader, conditions, retry_after_s
 from pipelines.crawl.block import Crawl
-from pipelines.crawl.fetched import Batch, Decision, Fetched, Kind, Sink, SiteFile, Target, held_bytes
+from pipelines.crawl.client import Fetch, bare
+from pipelines.crawl.fetched import Batch, Decision, Fetched, Sink, SiteFile, Target, held_bytes
 from pipelines.crawl.frontier import KnownIds
 from pipelines.crawl.schedule import Item, Schedule
-from pipelines.crawl.sites import Site, pack, unpack
+from pipelines.crawl.site_files import SiteFiles
+from pipelines.crawl.sites import Site
 from pipelines.fetch.exchange import Exchange, FetchError
-from pipelines.fetch.robots_fetch import MIN_TTL_S, RobotsFetch
-from pipelines.sources.warc import POLICY_HEADERS
 
 BATCHES_IN_MEMORY = 2
 MEAN_WEIGHT = 0.05  # of the newest answer in the running mean of its kind
-_FORBIDDEN = (401, 403)
 _LIMITS = {
     "page": "max_page_bytes",
     "sitemap": "max_sitemap_bytes",
@@ -40,24 +37,10 @@ _LIMITS = {
 Clock = Callable[[], float]
 
 
-class Fetch(Protocol):
-    """What the worker needs of a client: pipelines.fetch.client.Fetcher."""
-
-    async def fetch(self, url: str, *, max_bytes: int, headers: Mapping[str, str] = ...) -> Exchange: ...
-
-    async def fetch_robots(self, authority: str) -> RobotsFetch: ...
-
-
 def steady_clock() -> Clock:
     """Return a clock of seconds since 1970 that never goes back, whatever is done to the system's."""
     offset = time.time() - time.monotonic()
     return lambda: time.monotonic() + offset
-
-
-def files_wanted(block: Crawl) -> tuple[Kind, ...]:
-    """Return what a site is asked for beside robots.txt: only what the recipe would heed."""
-    wanted: dict[str, Kind] = {"tdm_reservation": "tdmrep", "ai_txt": "ai_txt"}
-    return tuple(kind for refusal, kind in wanted.items() if refusal in block.refuse)
 
 
 @dataclass
@@ -93,10 +76,14 @@ class Terms:
     known: KnownIds  # of the range's frontier
     max_bytes: int | None = None  # as sent, of what is kept; then no request is started
     check: Callable[[], None] = lambda: None  # before each request; raises where the range is not ours any more
+    files: tuple[SiteFile, ...] = ()  # asked for before: they go into the first batch
+    end_s: float = float("inf")  # seconds since 1970; then no request is started
 
 
 async def crawl(schedule: Schedule, fetcher: Fetch, sink: Sink, clock: Clock, terms: Terms) -> Totals:
     """Fetch all that is in the schedule, or until terms.max_bytes are kept; everything goes to the sink, in batches.
+
+    At terms.end_s no request is started any more, and what is left in the schedule is told that it is for later.
 
     What the sink or the fetcher raise (other than FetchError) ends the crawl. Cancel it to stop at once: what the
     sink has not committed is lost, and fetched again by whoever goes on.
@@ -113,10 +100,11 @@ class _Worker:
     def __init__(self, schedule: Schedule, fetcher: Fetch, sink: Sink, clock: Clock, terms: Terms) -> None:
         self.schedule, self.fetcher, self.sink, self.clock = schedule, fetcher, sink, clock
         self.block, self.limits, self.known, self.max_bytes = terms.block, terms.limits, terms.known, terms.max_bytes
-        self.check = terms.check
+        self.check, self.end_s, self.has_ended = terms.check, terms.end_s, False
+        self.site_files = SiteFiles(fetcher, schedule, clock, terms.block, terms.limits)
         self.reader = Reader(terms.block, terms.limits, terms.admit)
         self.totals = Totals()
-        self.open = _Open()
+        self.open = _Open(files=list(terms.files), since=clock())
         self.written: Batch | None = None  # the sink has it
         self.reserved = 0.0  # bytes expected of the requests under way
         self.mean_bytes: dict[str, float] = {}
@@ -127,6 +115,8 @@ class _Worker:
 
     async def run(self) -> None:
         while True:
+            if self.clock() >= self.end_s and not self.has_ended:
+                self._end()
             self._start()
             self._flush_if_due()
             if self.bug:
@@ -134,6 +124,12 @@ class _Worker:
             if not self.requests and not self.written and not self.open and self._is_over():
                 return
             await self._wait()
+
+    def _end(self) -> None:
+        """The round's time is over."""
+        self.has_ended = True
+        told = "the time of this round is over (crawl.max_round_s)"
+        self.schedule.end(self.clock(), Decision("later", FetchFailed.OUT_OF_TIME, told))
 
     async def stop(self) -> None:
         """End what is under way."""
@@ -192,6 +188,7 @@ class _Worker:
         loop = asyncio.get_running_loop()
         self.waker = loop.create_future()
         times = [self.open.since + self.limits.checkpoint_s] if self.open and not self.written else []
+        times += [] if self.has_ended or self.end_s == float("inf") else [self.end_s]
         if self._has_room() and not self._is_full() and (due_s := self.schedule.next_time()) is not None:
             times.append(due_s)
         timer = loop.call_later(max(0.0, min(times) - self.clock()), self._wake) if times else None
@@ -244,7 +241,7 @@ class _Worker:
                 target.url, max_bytes=self._max_bytes(target.kind), headers=conditions(target)
             )
         except FetchError as failed:
-            exchange, error = failed.exchange, _bare(failed)
+            exchange, error = failed.exchange, bare(failed)
         finally:
             self.reserved -= reserved
             self.requests -= 1
@@ -255,7 +252,8 @@ class _Worker:
     ) -> None:
         """Tell the schedule how it went, and the sink unless the URL is asked for again."""
         now = self.clock()
-        answer = self.reader.answer(target, exchange, error)
+        digest = hashlib.sha256(exchange.payload).digest() if exchange else None
+        answer = self.reader.answer(target, exchange, error, digest)
         took_s = exchange.ended_s - exchange.started_s if exchange else now - started_s
         wanted_s = retry_after_s(exchange, now)
         if self.schedule.finished(item, now, took_s, answer.host_failure, wanted_s):
@@ -270,10 +268,10 @@ class _Worker:
             exchange,
             error,
             item.site.robots_digest,
-            self._policy(item.site, target.url, exchange),
+            self.site_files.policy(item.site, target.url, exchange),
             answer.redirect,
             answer.skipped,
-            hashlib.sha256(exchange.payload).digest() if exchange else None,
+            digest,
         )
         self._add(fetched)
         if exchange and answer.state == "kept":
@@ -300,7 +298,7 @@ class _Worker:
     def _decided(self, item: Item, now: float) -> None:
         target, decided = item.target, item.decided
         assert target is not None and decided is not None
-        robots_digest, policy = item.site.robots_digest, self._policy(item.site, target.url, None)
+        robots_digest, policy = item.site.robots_digest, self.site_files.policy(item.site, target.url, None)
         self._add(
             Fetched(
                 target,
@@ -317,7 +315,7 @@ class _Worker:
     async def _file(self, item: Item) -> None:
         started_s = self.clock()
         try:
-            file, failure = await (self._robots(item) if item.kind == "robots" else self._other_file(item))
+            file, failure = await self.site_files.ask(item)
         finally:
             self.requests -= 1
         now = self.clock()
@@ -325,49 +323,6 @@ class _Worker:
         self.open.since = self.open.since if self.open else now
         self.open.files.append(file)
         self.open.body_bytes += held_bytes(file.exchange) if file.exchange else 0
-
-    async def _robots(self, item: Item) -> tuple[SiteFile, FetchFailed | None]:
-        """Ask for robots.txt; return it, and the failure where it could not be reached."""
-        site = item.site
-        found = await self.fetcher.fetch_robots(site.authority)
-        file = SiteFile(site.key, site.authority, "robots", found.exchange, _bare(found.error), found.chain)
-        if found.error and found.error.reason in FINAL and len(found.chain) == 1:
-            site.barred = Decision("failed", found.error.reason, found.error.detail)
-            return file, None
-        state = robots_state(found.status, self.block.robots_forbidden)
-        if state == "disallow_all" and found.status not in _FORBIDDEN:
-            return file, FetchFailed.ROBOTS_UNREACHABLE
-        until_s = max(found.until_s, self.clock() + MIN_TTL_S)
-        self.schedule.robots_known(item, state, found.body if state == "parsed" else b"", until_s)
-        return file, None
-
-    async def _other_file(self, item: Item) -> tuple[SiteFile, FetchFailed | None]:
-        """Ask for tdmrep.json or ai.txt: anything but 200 means that there is none, unless the host is in trouble."""
-        site, kind = item.site, item.kind
-        assert kind != "page"
-        exchange, error = None, None
-        try:
-            exchange = await self.fetcher.fetch(item.url, max_bytes=self.limits.max_site_file_bytes)
-        except FetchError as failed:
-            exchange, error = failed.exchange, _bare(failed)
-        file = SiteFile(site.key, site.authority, kind, exchange, error)
-        if error and error.reason in HOST_FAILURES:
-            return file, error.reason
-        if exchange and (exchange.status == 429 or exchange.status >= 500):  # what the owner says is not known
-            return file, FetchFailed.TOO_MANY_REQUESTS if exchange.status in (429, 503) else FetchFailed.SERVER_ERROR
-        setattr(site, kind, pack(exchange.payload) if exchange and exchange.status == 200 and not error else b"")
-        return file, None
-
-    def _policy(self, site: Site, url: str, exchange: Exchange | None) -> tuple[str, ...]:
-        """Return the owner's signals for a URL, raw, as filters.policy reads them."""
-        headers = exchange.headers if exchange else ()
-        lines = [f"{name}: {value}" for name, value in headers if name in POLICY_HEADERS]
-        lines += site.understand(self.schedule.agent).usage(url)
-        if site.tdmrep:
-            lines += tdmrep_lines(unpack(site.tdmrep), url)
-        if site.ai_txt:
-            lines += ai_txt_lines(unpack(site.ai_txt), url, self.schedule.agent)
-        return tuple(lines)
 
     def _max_bytes(self, kind: str) -> int:
         return getattr(self.limits, _LIMITS[kind])  # type: ignore[no-any-return]
@@ -383,8 +338,3 @@ class _Worker:
         reserved = limit if kind == "sitemap" else min(limit, 2 * self.mean_bytes.get(kind, limit))
         self.reserved += reserved
         return reserved
-
-
-def _bare(error: FetchError | None) -> FetchError | None:
-    """Return an error that waits in a batch without the frames that it went through, and what they hold."""
-    return error.with_traceback(None) if error else None

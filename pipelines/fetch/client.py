@@ -86,9 +86,9 @@ class Fetcher:
         async with self._gates.of(address):
             return await self._request(url, target, headers, max_bytes)
 
-    async def fetch_robots(self, authority: str) -> RobotsFetch:
-        """Return what `authority` ("https://host" or with a port) says to robots (RFC 9309, section 2.3)."""
-        return await fetch_robots(self.fetch, authority, self.limits)
+    async def fetch_robots(self, chain: tuple[str, ...]) -> RobotsFetch:
+        """Ask for the last URL of `chain`: "https://host/robots.txt", or where its redirects led."""
+        return await fetch_robots(self.fetch, chain, self.limits)
 
     async def close(self) -> None:
         """Close all connections."""

@@ -1,4 +1,7 @@
-"""robots.txt of an authority: the one request whose redirects are followed (RFC 9309, section 2.3)."""
+"""robots.txt of an authority: the one request whose redirects are followed (RFC 9309, section 2.3).
+
+One hop a call: whoever keeps the queues asks for the next one when the host that it leads to has its turn.
+"""
 
 import re
 import time
@@ -35,20 +38,22 @@ class RobotsFetch:
     exchange: Exchange | None  # the last one
     until_s: float  # seconds since 1970; after that it must be asked for again
     error: FetchError | None = None  # why there was no response
+    following: str | None = None  # where the redirect leads, to be asked for next; then nothing is decided yet
 
 
-async def fetch_robots(fetch: Fetch, authority: str, limits: CrawlLimits) -> RobotsFetch:
-    """Return the robots.txt that speaks for `authority` ("https://host" or with a port), through its redirects."""
-    chain = [f"{authority}/robots.txt"]
-    while True:
-        try:
-            exchange = await fetch(chain[-1], max_bytes=limits.max_robots_bytes)
-        except FetchError as error:
-            return RobotsFetch(None, b"", tuple(chain), error.exchange, time.time() + UNREACHABLE_TTL_S, error)
-        following = _redirect(exchange, limits)
-        if following is None or following in chain or len(chain) > limits.max_robots_redirects:
-            return _final(exchange, tuple(chain), limits)
-        chain.append(following)
+async def fetch_robots(fetch: Fetch, chain: tuple[str, ...], limits: CrawlLimits) -> RobotsFetch:
+    """Ask for the last URL of `chain`: a site's /robots.txt, and where its redirects led so far.
+
+    At most limits.max_robots_redirects hops have a `following`, and none that closes a circle.
+    """
+    try:
+        exchange = await fetch(chain[-1], max_bytes=limits.max_robots_bytes)
+    except FetchError as error:
+        return RobotsFetch(None, b"", chain, error.exchange, time.time() + UNREACHABLE_TTL_S, error)
+    following = _redirect(exchange, limits)
+    if following is None or following in chain or len(chain) > limits.max_robots_redirects:
+        return _final(exchange, chain, limits)
+    return RobotsFetch(exchange.status, b"", chain, exchange, exchange.ended_s, following=following)
 
 
 def _redirect(exchange: Exchange, limits: CrawlLimits) -> str | None:

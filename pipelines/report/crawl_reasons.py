@@ -39,6 +39,7 @@ FAILED: Mapping[FetchFailed, str] = {
     FetchFailed.ROBOTS_UNREACHABLE: "robots.txt could not be read, so nothing was asked for",
     FetchFailed.REPEATS_ITSELF: "nearly all of the host's last 100 pages were seen before",
     FetchFailed.DELAY_TOO_LONG: "a Crawl-delay beyond crawl.max_delay_s",
+    FetchFailed.OUT_OF_TIME: "the round's time, or that of its host, was over: left for a later round",
 }
 SKIPPED: Mapping[LinkSkipped, str] = {
     LinkSkipped.MALFORMED: "no URL",

@@ -23,6 +23,7 @@ from pipelines.sources.units import (
     shown,
 )
 from pipelines.sources.warc import warc_events
+from pipelines.sources.withdrawn import withdrawing
 
 SUFFIXES: dict[Kind, tuple[str, ...]] = {
     "warc": (".warc", ".warc.gz", ".wet", ".wet.gz"),
@@ -132,7 +133,7 @@ def _events(
         return
     with closing(store.open(unit.uri)) as file:
         if unit.kind == "warc":
-            events = warc_events(file, size, unit, limits, media_types)
+            events = withdrawing(warc_events(file, size, unit, limits, media_types), unit)
         elif unit.kind == "tar":
             events = tar_events(file, size, unit, limits, media_types)
         else:

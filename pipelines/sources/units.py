@@ -38,6 +38,7 @@ class Unit:
     start: int
     end: int
     members: tuple[str, ...] = ()  # files: names in the store, sorted
+    withdrawn: tuple[tuple[int, str], ...] = ()  # (offset, the owner's later no) of records
 
     @property
     def name(self) -> str:
@@ -51,7 +52,8 @@ class Unit:
 
     def identity(self) -> dict[str, Any]:
         """Return what makes this unit this unit, JSON-able: everything but its place in the plan."""
-        return {
+        withdrawn = {"withdrawn": [list(each) for each in self.withdrawn]} if self.withdrawn else {}
+        return withdrawn | {
             "source": self.source,
             "uri": self.uri,
             "kind": self.kind,

@@ -10,6 +10,7 @@ from manifests.manifest import Manifest
 from manifests.store import Listed, Store, open_input
 from pipelines.recipe import CRAWLED, Input
 from pipelines.sources import Unit, plan_units
+from pipelines.sources.withdrawn import with_withdrawn
 from pipelines.stages.nesting import refuse_nested
 from pipelines.tasks import Task
 
@@ -68,7 +69,7 @@ class Inputs:
             units = plan_units(store, name, kind, unit_bytes=limits.unit_bytes)
             if not units:
                 raise FileNotFoundError(f"input {name}: {self.uris[name]} is not there, or holds nothing to read")
-            for unit in units:
+            for unit in with_withdrawn(units, store, self.crawled if name == CRAWLED else None):
                 identity, generation = unit.identity(), generation_of(store, unit)
                 stage_key = digest_of({**settings, "unit": identity, "generation": generation})
                 unit_key = int(digest_of(identity)[:16], 16)
