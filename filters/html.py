@@ -16,6 +16,7 @@ from resiliparse.extract.html2text import extract_plain_text
 from resiliparse.parse.html import HTMLTree
 
 from filters import markup, prescan
+from filters.interleave.addresses import data_name
 from filters.page_policy import policy_lines
 from filters.parts import DocumentParts, ImageAddress, cut, order_parts
 from filters.prescan import (
@@ -139,7 +140,7 @@ def _addresses(page: bytes, places: np.ndarray, base: str) -> list[ImageAddress]
 
 
 def _address(tag: bytes, base: str) -> ImageAddress:
-    """Return address and alternative text of an image's tag; no address where it lies inside the page itself."""
+    """Return address and alternative text of an image's tag; an image inside the page is named by its bytes."""
     named = attributes(tag)
     alt = _SPACE.sub(" ", named.get("alt", "")).strip() or None
     for name in _IMAGE_SOURCES:
@@ -148,7 +149,7 @@ def _address(tag: bytes, base: str) -> ImageAddress:
             address = address.split(",")[0].split()[0]
         if address and address[:5].lower() != "data:":
             return ImageAddress(resolve(base, address), alt)
-    return ImageAddress(None, alt)
+    return ImageAddress(data_name(named.get("src", "")), alt)
 
 
 def resolve(base: str, address: str) -> str | None:

@@ -1,9 +1,10 @@
 """WebDataset tar shards whose bytes follow from their samples, and a reader that takes no other tar.
 
-A member is `<32 hex digits>.<extension>`, a sample is the neighbouring members of one key, keys ascend and so
-do the extensions of a sample. Every other bit of a header is fixed, so the reader rebuilds each header from
-its name and size and compares: one flipped bit, one missing or added byte is found where it is. (A tar reader
-that resynchronises ends such a shard early and in silence.)
+A member is `<32 hex digits>.<extension>`, or `<32 hex digits>.<4 to 6 digits>.<extension>` where a sample holds several
+files of a kind (`0000.jpg` is then the field, for webdataset and Megatron-Energon alike). A sample is the neighbouring
+members of one key, keys ascend and so do the extensions of a sample. Every other bit of a header is fixed, so the
+reader rebuilds each header from its name and size and compares: one flipped bit, one missing or added byte is found
+where it is. (A tar reader that resynchronises ends such a shard early and in silence.)
 """
 
 import hashlib
@@ -29,7 +30,8 @@ _TEXTS = {"json", "txt", "srt", "vtt"}
 _IMAGES = {"jpg", "png", "webp", "gif", "avif", "tif", "bmp"}
 _AUDIO = {"flac", "wav", "mp3", "ogg", "opus", "m4a"}
 _VIDEO = {"mp4", "webm", "mkv"}
-EXTENSIONS = frozenset(_TEXTS | _IMAGES | _AUDIO | _VIDEO)
+_ARRAYS = {"npy"}  # features
+EXTENSIONS = frozenset(_TEXTS | _IMAGES | _AUDIO | _VIDEO | _ARRAYS)
 _COLUMNS: list[tuple[str, pa.DataType]] = [
     ("id", pa.binary(16)),
     ("extension", pa.string()),
@@ -38,7 +40,8 @@ _COLUMNS: list[tuple[str, pa.DataType]] = [
     ("sha256", pa.binary(32)),
 ]
 INDEX = pa.schema(_COLUMNS)
-_NAME = re.compile(r"([0-9a-f]{32})\.([a-z0-9]+)")
+_NAME = re.compile(r"([0-9a-f]{32})\.((?:[0-9]{4,6}\.)?[a-z0-9]+)")
+_NUMBER = re.compile(r"[0-9]{4,6}\.")
 
 Sample = tuple[str, Mapping[str, bytes]]
 
@@ -77,6 +80,10 @@ def header(name: str, size: int) -> bytes:
     return fields[:148] + b"%06o\0 " % sum(fields) + fields[156:]
 
 
+def _is_known(extension: str) -> bool:
+    return _NUMBER.sub("", extension, count=1) in EXTENSIONS
+
+
 def _checked(key: str, parts: Mapping[str, bytes], last: str) -> None:
     """Raise ValueError for a sample that a shard cannot hold at this place."""
     if not re.fullmatch(r"[0-9a-f]{32}", key):
@@ -86,7 +93,7 @@ def _checked(key: str, parts: Mapping[str, bytes], last: str) -> None:
     if not parts:
         raise ValueError(f"sample {key} has no member")
     for extension, content in parts.items():
-        if extension not in EXTENSIONS:
+        if not _is_known(extension):
             raise ValueError(f"sample {key}: {extension!r} is not one of {', '.join(sorted(EXTENSIONS))}")
         if len(content) > MAX_MEMBER_BYTES:
             raise ValueError(f"{key}.{extension}: {len(content)} bytes are over the limit of {MAX_MEMBER_BYTES}")
@@ -188,7 +195,7 @@ def _parsed(block: bytes, shard: str, offset: int) -> tuple[str, str, int]:
     """Return (key, extension, bytes of content) of a header that is exactly as `header` makes it."""
     name = block[:100].rstrip(b"\0").decode("latin-1")
     match, octal = _NAME.fullmatch(name), block[124:135]
-    if match is None or match.group(2) not in EXTENSIONS:
+    if match is None or not _is_known(match.group(2)):
         raise _wrong(shard, "member name", "32 hex digits and a known extension", repr(name), offset)
     if not re.fullmatch(rb"[0-7]{11}", octal):
         raise _wrong(shard, "member size", "eleven octal digits", repr(octal), offset)

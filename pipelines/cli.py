@@ -6,9 +6,39 @@ import sys
 from collections.abc import Sequence
 
 from manifests.lean import leave_out
-from pipelines.verbs import crawl, export, images, inspect, report, run, schema, text, tokenizer, verify
+from pipelines.verbs import (
+    audio,
+    crawl,
+    export,
+    images,
+    inspect,
+    interleave,
+    quality,
+    report,
+    run,
+    schema,
+    text,
+    tokenizer,
+    verify,
+    video,
+)
 
-VERBS = (run, crawl, text, images, tokenizer, verify, inspect, export, report, schema)
+VERBS = (
+    run,
+    crawl,
+    text,
+    images,
+    audio,
+    video,
+    interleave,
+    tokenizer,
+    quality,
+    verify,
+    inspect,
+    export,
+    report,
+    schema,
+)
 
 _EPILOG = """\
 exit status: 0 done, 1 the data failed a check, 2 wrong usage

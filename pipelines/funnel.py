@@ -3,21 +3,26 @@
 from collections.abc import Iterable
 from typing import Any
 
-from manifests.ledger import VERDICTS, funnel
+from manifests.ledger import VERDICTS, accountable, funnel
 from manifests.manifest import Manifest
 
-NEVER = {"crawl": ("dropped", "merged")}  # job -> verdicts that it does not know
+NEVER = {
+    "crawl": ("dropped", "merged"),
+    "interleave": ("refused", "quarantined", "skipped"),
+}  # job -> verdicts that it does not know
 
 
 def show_funnel(manifest: Manifest) -> str:
     """Return the ledger's total as a table: every verdict of the job, and under it its reasons, most frequent first."""
     ledger = manifest["ledger"]
     whole = funnel(ledger)
-    lines = [_row("in", whole["in"], whole["in"])]
+    lines, every = [_row("in", whole["in"], whole["in"])], accountable(ledger)
+    if expanded := ledger.get("expanded"):
+        lines.append(_row(f"expanded: {expanded['in']:,} of them became", expanded["out"], every))
     for verdict in (each for each in VERDICTS if each not in NEVER.get(manifest["job"], ())):
-        lines.append(_row(verdict, whole[verdict], whole["in"]))
+        lines.append(_row(verdict, whole[verdict], every))
         reasons = {name.partition("/")[2]: n for name, n in ledger["out"].items() if name.startswith(f"{verdict}/")}
-        lines += [_row(f"    {reason}", n, whole["in"]) for reason, n in _most(reasons.items())]
+        lines += [_row(f"    {reason}", n, every) for reason, n in _most(reasons.items())]
     if ledger["lost_bytes"]:
         lines.append(f"  bytes of damaged input that hold no readable record: {ledger['lost_bytes']:,}")
     return "\n".join(lines)

@@ -1,0 +1,29 @@
+"""The `interleave:` block of a recipe."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from pipelines.recipe_block import Block
+
+Profile = Literal["obelics_v1", "mmc4_v1", "omnicorpus_v1", "m3w_v1"]
+
+
+class Interleave(Block):
+    """Documents of the newest text snapshot with the images of the newest images snapshot, in reading order."""
+
+    profiles: Annotated[tuple[Profile, ...], Field(description="rule sets, in the order in which they object")] = ()
+    images: Annotated[
+        Literal["inline", "by_digest"],
+        Field(
+            description="inline: each sample holds its images, so a trainer reads one tar from front to back; "
+            "by_digest: samples name images by digest and place in the images shards, each stored once"
+        ),
+    ] = "inline"
+    merge_image_sets: Annotated[
+        bool | None, Field(description="of documents with the same set of images one stays; null: as the profiles say")
+    ] = None
+    shards: Annotated[
+        Annotated[int, Field(ge=1, le=65_536)] | Literal["auto"],
+        Field(description="files of the output; auto: by its size"),
+    ] = "auto"

@@ -1,0 +1,86 @@
+"""The rows of the interleave job on one screen. Positions count all parts of a document, from 0."""
+
+import pyarrow as pa
+
+from manifests.records import DIGEST, ID, KEY
+
+TEXT_KINDS = frozenset({"text", "table", "code"})  # ranges of the text; every other kind of part has media
+MAX_ALT_CHARS = 4096
+
+PART_ID = [("id", ID), ("position", pa.int32())]  # of the document
+SAID = [("kind", pa.string()), ("uri", pa.string()), ("alt", pa.string())]  # what the page says of a media part
+
+# A part that asks for media, and what media jobs say of an address; keyed by the address.
+ASKED = pa.schema([("key", KEY), ("address", pa.string()), *PART_ID, *SAID])
+KNOWN = pa.schema(
+    [
+        ("key", KEY),
+        ("address", pa.string()),
+        ("rank", pa.int8()),  # the smallest counts: kept, merged, dropped, refused, quarantined
+        ("media", ID),  # the record to take, null where there is none
+        ("reason", pa.string()),  # manifests.reasons.Missing, null where there is a record
+    ]
+)
+
+# Joined parts, keyed by media; the media's own columns follow once they are attached, keyed by the document.
+FOUND = pa.schema([("key", KEY), ("media", ID), ("address", pa.string()), *PART_ID, *SAID])
+LOST = pa.schema([("key", KEY), ("reason", pa.string()), *PART_ID, *SAID])
+
+# Where a medium's bytes stand; keyed by the media.
+LOCATED = pa.schema(
+    [
+        ("key", KEY),
+        ("id", ID),
+        ("shard", pa.string()),
+        ("extension", pa.string()),
+        ("offset", pa.int64()),
+        ("bytes", pa.int64()),
+    ]
+)
+
+# A document's own numbers; the signals of the text job follow, keyed by the document.
+DOCUMENT = [
+    ("key", KEY),
+    ("id", ID),
+    ("unit", pa.uint64()),  # number of its shard in the text snapshot
+    ("language", pa.string()),
+    ("language_score", pa.float32()),
+]
+
+VERDICT = [("verdict", pa.string()), ("reason", pa.string()), ("reasons", pa.list_(pa.string()))]
+MEDIA_OF_PART = [
+    ("media", ID),
+    ("digest", DIGEST),  # sha256 of the file as it came
+    ("sha256", DIGEST),  # ... of the bytes as they are stored
+    ("phash", pa.uint64()),
+    ("media_type", pa.string()),  # as stored
+    ("width_px", pa.int32()),  # as stored
+    ("height_px", pa.int32()),
+    ("occurrence_count", pa.int64()),  # documents of the snapshot that show it
+    ("shard", pa.string()),
+    ("extension", pa.string()),
+    ("offset", pa.int64()),
+    ("bytes", pa.int64()),
+]
+JUDGED_PART = pa.schema([("key", KEY), *PART_ID, *SAID, *VERDICT, *MEDIA_OF_PART])
+IMAGE_SET = pa.schema([("key", KEY), ("images", ID), ("id", ID), ("rank", pa.int64())])  # rank: bytes of text
+
+# One row a part, as it is published beside the tar; text stands in the sample.
+PART_ROW = pa.schema(
+    [
+        *PART_ID,
+        ("kind", pa.string()),
+        ("start", pa.int32()),  # code points of the document's text
+        ("end", pa.int32()),
+        ("start_s", pa.float64()),  # of a time line, null elsewhere
+        ("end_s", pa.float64()),
+        ("uri", pa.string()),
+        ("alt", pa.string()),
+        *VERDICT,  # kept | dropped | missing
+        *(field for field in MEDIA_OF_PART if field[0] not in ("shard", "extension", "offset", "bytes")),
+        ("member", pa.string()),  # of the shard: the file that holds the bytes
+        ("shard", pa.string()),
+        ("offset", pa.int64()),
+        ("bytes", pa.int64()),
+    ]
+)
