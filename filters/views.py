@@ -90,6 +90,52 @@ def apply_view(text: pa.StringArray, view: pa.ListArray) -> pa.StringArray:
 
 
 @kernel
+def _subtract(body: Any, offsets: Any, view: Any, cuts: Any, out: Any) -> int:
+    bounds, starts, ends = view
+    cut_bounds, cut_starts, cut_ends = cuts
+    out_start, out_end, out_offsets = out
+    filled = 0
+    for doc in range(len(offsets) - 1):
+        first, c, done = filled, cut_bounds[doc], 0
+        for r in range(bounds[doc], bounds[doc + 1]):
+            at = max(starts[r], done)
+            while at < ends[r]:
+                while c < cut_bounds[doc + 1] and cut_ends[c] <= at:
+                    c += 1
+                stop = ends[r]
+                if c < cut_bounds[doc + 1]:
+                    stop = min(stop, max(at, cut_starts[c]))
+                if stop > at:
+                    out_start[filled], out_end[filled] = at, stop
+                    filled += 1
+                at = stop
+                if c < cut_bounds[doc + 1] and cut_starts[c] <= at:
+                    at = max(at, cut_ends[c])
+                    done = at
+        # lines are joined by newlines: the newline before a last line that was cut goes with it
+        was_cut = filled > first and out_end[filled - 1] < ends[bounds[doc + 1] - 1]
+        if was_cut and body[offsets[doc] + out_end[filled - 1] - 1] == _NEWLINE:
+            out_end[filled - 1] -= 1
+            filled -= out_end[filled - 1] == out_start[filled - 1]
+        out_offsets[doc + 1] = filled
+    return filled
+
+
+def without(text: pa.StringArray, view: pa.ListArray, cuts: pa.ListArray) -> pa.ListArray:
+    """Return the views less `cuts`, shape (len(text),), list of RANGE.
+
+    cuts: list of RANGE in bytes of the stored text, ascending by start; they may overlap. A null cuts nothing.
+    """
+    body, offsets = string_buffers(text)
+    most = len(view.values) + len(cuts.values)
+    starts, ends = np.zeros(most, np.int32), np.zeros(most, np.int32)
+    bounds = np.zeros(len(text) + 1, np.int32)
+    count = _subtract(body, offsets, _flat(view), _flat(cuts), (starts, ends, bounds))
+    ranges = pa.StructArray.from_arrays([pa.array(starts[:count]), pa.array(ends[:count])], fields=list(RANGE))
+    return pa.ListArray.from_arrays(pa.array(bounds), ranges)
+
+
+@kernel
 def _inside(item_doc_offsets: Any, item_starts: Any, offsets: Any, view: Any, out: Any) -> None:
     bounds, starts, ends = view
     for doc in range(len(offsets) - 1):

@@ -14,41 +14,31 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
-    Discriminator,
     Field,
-    Tag,
     ValidationError,
     create_model,
     model_validator,
 )
 
-from manifests.limits import CrawlLimits, Limits, MediaLimits
-from pipelines.crawl.block import REFUSALS, Crawl, Refusal
+from manifests.limits import AudioLimits, CrawlLimits, Limits, MediaLimits, VideoLimits
+from pipelines.audio.block import Audio
+from pipelines.crawl.block import Crawl
 from pipelines.images.block import Images
+from pipelines.interleave.block import Interleave
 from pipelines.recipe_block import Block, wrong
-from pipelines.recipe_errors import RecipeError, Source, explain, nearest, read_yaml
+from pipelines.recipe_errors import RecipeError, Source, explain, read_yaml
+from pipelines.text.block import Dedup, Near, Text, rule_names
+from pipelines.video.block import Video
 from tokenizer.settings import MAX_RUN, TrainSettings
 
 FORMAT = 1
 CRAWLED = "crawl"  # the name of what the crawl block brings
-Fraction = Annotated[float, Field(ge=0, le=1)]
 # these count what a column of 16 bits holds, or are an exponent
 _COUNTED = frozenset(
     {"max_redirects", "max_robots_redirects", "max_attempts", "max_host_failures", "max_sitemap_depth"}
 )
 MAX_COUNTED = 1000
 _SCHEMES = frozenset({"data", "file", "ftp", "gs", "http", "https", "s3", "urn", "pipe"})
-
-
-def _word_or(word: str, other: str) -> Discriminator:
-    """Choose the branch of a union by shape, so that one branch errs; its tag says what is wanted."""
-    return Discriminator(lambda value: word if isinstance(value, str) else other)
-
-
-def _check_code(code: str) -> str:
-    if not re.fullmatch(r"[a-z]{2,3}", code):
-        raise wrong((), f"{code!r} is not a language code: two or three small letters")
-    return code
 
 
 def _check_name(name: str) -> str:
@@ -65,97 +55,6 @@ class Input(Block):
     name: Annotated[str, AfterValidator(_check_name)]
     uri: Annotated[str, Field(min_length=1, description="path, glob or s3:// URI, relative to the recipe")]
     kind: Literal["auto", "warc", "files", "jsonl", "parquet", "tar"] = "auto"
-
-
-class Bounds(Block):
-    """New bounds of a rule, inclusive; what is not given stays, null takes a bound away."""
-
-    min: float | None = None
-    max: float | None = None
-
-    @model_validator(mode="after")
-    def _in_order(self) -> "Bounds":
-        if self.min is not None and self.max is not None and self.min > self.max:
-            raise wrong(("max",), f"is less than min: nothing lies between {self.min} and {self.max}")
-        return self
-
-
-class Policy(Block):
-    """Which signals of a page's owner keep the page out."""
-
-    refuse: tuple[Refusal, ...] = REFUSALS
-
-
-class Near(Block):
-    """Near-duplicates: `bands` bands of `rows` MinHash rows over word n-grams find candidates, and
-    a candidate is merged only if the shingles themselves have at least `threshold` Jaccard similarity."""
-
-    bands: Annotated[int, Field(ge=1, le=256)] = 14
-    rows: Annotated[int, Field(ge=1, le=64)] = 8
-    ngram: Annotated[int, Field(ge=1, le=64)] = 5
-    threshold: Annotated[float, Field(gt=0, le=1)] = 0.8
-
-
-class Dedup(Block):
-    """Which duplicates are merged; `near: null` switches near-duplicates off."""
-
-    exact: bool = True
-    near: Near | None = Near()
-
-
-Languages = Annotated[
-    Annotated[Literal["all"], Tag("all or a list of codes")]
-    | Annotated[
-        tuple[Annotated[str, AfterValidator(_check_code)], ...],
-        Field(min_length=1),
-        Tag("a list of codes or all"),
-    ],
-    _word_or("all or a list of codes", "a list of codes or all"),
-]
-Shards = Annotated[
-    Annotated[Literal["auto"], Tag("auto or a number")]
-    | Annotated[int, Field(ge=1, le=65_536), Tag("a number or auto")],
-    _word_or("auto or a number", "a number or auto"),
-]
-
-
-class Text(Block):
-    """Pages, books and files into documents."""
-
-    languages: Annotated[Languages, Field(description="all, or the codes that are kept")] = "all"
-    min_language_score: Fraction = 0.0
-    rules: Annotated[tuple[str, ...], Field(description="rule sets, in the order in which they object")] = (
-        "gopher_v1",
-        "c4_v1",
-        "fineweb_v1",
-    )
-    thresholds: Annotated[Mapping[str, Bounds], Field(description="rule -> new bounds")] = {}
-    edits: tuple[Literal["c4_lines_v1"], ...] = ("c4_lines_v1",)
-    policy: Policy = Policy()
-    dedup: Dedup = Dedup()
-    shards: Annotated[Shards, Field(description="files of the output; auto: by the size of the input")] = "auto"
-    dropped_text_sample: Annotated[Fraction, Field(description="share of what is dropped, stored with text")] = 0.02
-    max_quarantined_fraction: Annotated[
-        Fraction, Field(description="the job fails where more of its records are broken")
-    ] = 0.05
-
-    @model_validator(mode="after")
-    def _known_rules(self) -> "Text":
-        sets = rule_names()
-        for i, name in enumerate(self.rules):
-            if name not in sets:
-                raise wrong(("rules", i), f"no rule set is called {name}; {nearest(name, sets)}")
-            if name in self.rules[:i]:
-                raise wrong(("rules", i), f"{name} stands here twice")
-        rules = [rule for name in self.rules for rule in sets[name]]
-        for name in self.thresholds:
-            if name not in rules:
-                raise wrong(("thresholds", name), f"no rule in use is called {name}; {nearest(name, rules)}")
-        return self
-
-    def threshold_bounds(self) -> dict[str, dict[str, float | None]]:
-        """Return rule -> the bounds that the recipe gives, as filters.rules.with_thresholds takes them."""
-        return {name: bounds.model_dump(exclude_unset=True) for name, bounds in self.thresholds.items()}
 
 
 Runs = Annotated[int, Field(ge=0, le=MAX_RUN)]
@@ -213,7 +112,13 @@ else:
         __doc__="Limits, each by its name; what is not given keeps its default.",
         **{
             f.name: _limit(f.name, f.default)
-            for f in (*dataclasses.fields(MediaLimits), *dataclasses.fields(CrawlLimits), *dataclasses.fields(Limits))
+            for f in (
+                *dataclasses.fields(VideoLimits),
+                *dataclasses.fields(AudioLimits),
+                *dataclasses.fields(MediaLimits),
+                *dataclasses.fields(CrawlLimits),
+                *dataclasses.fields(Limits),
+            )
             if f.name != "max_quarantined_fraction"  # text.max_quarantined_fraction
         },
     )
@@ -227,6 +132,9 @@ class Recipe(Block):
     crawl: Crawl | None = None
     text: Text = Text.model_construct()
     images: Images | None = None
+    audio: Audio | None = None
+    video: Video | None = None
+    interleave: Interleave | None = None
     tokenizer: Tokenizer | None = None
     limits_block: Annotated[LimitsBlock, Field(alias="limits")] = LimitsBlock()
 
@@ -251,21 +159,22 @@ class Recipe(Block):
         """Return the limits of the media jobs."""
         return MediaLimits(**_of(MediaLimits, self.limits_block.model_dump()))
 
+    def audio_limits(self) -> AudioLimits:
+        """Return the limits of the audio job."""
+        return AudioLimits(**_of(AudioLimits, self.limits_block.model_dump()))
+
+    def video_limits(self) -> VideoLimits:
+        """Return the limits of the video job."""
+        return VideoLimits(**_of(VideoLimits, self.limits_block.model_dump()))
+
     def crawl_limits(self) -> CrawlLimits:
         """Return the limits of the crawl."""
         return CrawlLimits(**_of(CrawlLimits, self.limits_block.model_dump()))
 
 
-def _of(kind: type[Limits] | type[CrawlLimits] | type[MediaLimits], given: Mapping[str, Any]) -> dict[str, Any]:
+def _of(kind: type[Any], given: Mapping[str, Any]) -> dict[str, Any]:
     names = {f.name for f in dataclasses.fields(kind)}
     return {name: value for name, value in given.items() if name in names}
-
-
-def rule_names() -> dict[str, list[str]]:
-    """Return rule set -> the names of its rules, in order."""
-    from filters.rule_sets import RULE_SETS
-
-    return {name: [rule.name for rule in rules] for name, rules in RULE_SETS.items()}
 
 
 def load_recipe(path: str | Path, overrides: Mapping[str, Any] | None = None) -> Recipe:
@@ -281,6 +190,7 @@ def load_recipe(path: str | Path, overrides: Mapping[str, Any] | None = None) ->
     source = read_yaml(str(path), file.read_bytes())
     _anchor_inputs(source.data, file.parent)
     _anchor_seeds(source.data, file.parent)
+    _anchor_sets(source.data, file.parent)
     for name, value in (overrides or {}).items():
         source.put(tuple(name.split(".")), value)
     return _validated(source)
@@ -309,6 +219,24 @@ def images_recipe(uris: Sequence[str], overrides: Mapping[str, Any] | None = Non
     """Return the recipe of a bare `corpusmill images URI...`."""
     inputs = [{"name": name, "uri": uri} for name, uri in zip(_names(uris), uris, strict=True)]
     source = Source("command line", {"corpusmill": FORMAT, "inputs": inputs, "images": {}})
+    for name, value in (overrides or {}).items():
+        source.put(tuple(name.split(".")), value)
+    return _validated(source)
+
+
+def audio_recipe(uris: Sequence[str], overrides: Mapping[str, Any] | None = None) -> Recipe:
+    """Return the recipe of a bare `corpusmill audio URI...`."""
+    inputs = [{"name": name, "uri": uri} for name, uri in zip(_names(uris), uris, strict=True)]
+    source = Source("command line", {"corpusmill": FORMAT, "inputs": inputs, "audio": {}})
+    for name, value in (overrides or {}).items():
+        source.put(tuple(name.split(".")), value)
+    return _validated(source)
+
+
+def video_recipe(uris: Sequence[str], overrides: Mapping[str, Any] | None = None) -> Recipe:
+    """Return the recipe of a bare `corpusmill video URI...`."""
+    inputs = [{"name": name, "uri": uri} for name, uri in zip(_names(uris), uris, strict=True)]
+    source = Source("command line", {"corpusmill": FORMAT, "inputs": inputs, "video": {}})
     for name, value in (overrides or {}).items():
         source.put(tuple(name.split(".")), value)
     return _validated(source)
@@ -359,6 +287,26 @@ def _anchor_seeds(data: Any, folder: Path) -> None:
         crawl["seeds"] = [_anchored(seed, folder) if isinstance(seed, str) else seed for seed in seeds]
 
 
+def _anchor_sets(data: Any, folder: Path) -> None:
+    """Make local evaluation sets relative to the recipe's folder."""
+    text = data.get("text")
+    block = text.get("decontaminate") if isinstance(text, dict) else None
+    sets = block.get("sets") if isinstance(block, dict) else None
+    for each in sets if isinstance(sets, list) else ():
+        if isinstance(each, dict) and isinstance(each.get("uri"), str):
+            each["uri"] = _anchored(each["uri"], folder)
+
+
+def _anchor_files_of_images(data: Any, folder: Path) -> None:
+    """Make the paths of models and lists relative to the recipe's folder."""
+    block = data.get("images")
+    for name, field in (("scorers", "model"), ("known_bad", "path")):
+        given = block.get(name) if isinstance(block, dict) else None
+        for each in given if isinstance(given, list) else ():
+            if isinstance(each, dict) and isinstance(each.get(field), str):
+                each[field] = _anchored(each[field], folder)
+
+
 def _names(uris: Sequence[str]) -> list[str]:
     """Return a name for each URI: the last part of its path in small letters, numbered if it is taken."""
     names: list[str] = []
@@ -379,11 +327,13 @@ __all__ = [
     "RecipeError",
     "Text",
     "Tokenizer",
+    "audio_recipe",
     "crawl_recipe",
     "default_recipe",
     "images_recipe",
     "load_recipe",
     "recipe_schema",
+    "video_recipe",
 ]
 
 if __name__ == "__main__":

@@ -5,23 +5,27 @@ key of write.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
+from filters.contamination import VERSION as CONTAMINATION_VERSION
+from filters.contamination import Grams
+from filters.repeats import VERSION as REPEATS_VERSION
 from filters.rules import Rule
 from manifests.keys import digest_of
 from manifests.limits import Limits
 from manifests.runs import partitions_for, save_runs
 from pipelines.launcher import Launcher
-from pipelines.recipe import Text
 from pipelines.stages import judges
 from pipelines.stages.compact import compact
 from pipelines.stages.labels import label_clusters
 from pipelines.stages.ranges import Ranges, runs_of
 from pipelines.stages.staged import Staged
 from pipelines.tasks import Marker
+from pipelines.text.block import Text
+from pipelines.text.contamination import store_sets
 from pipelines.text.part import LAYOUT
 
-VERSION = 2
+VERSION = 3
 
 
 @dataclass
@@ -61,7 +65,32 @@ class Decide:
         name = staged.save(self.launcher.store, self.job)
         decided = self._ranges.listed(self._select(name, staged))
         verified = self._deduplicate(name, staged, decided)
-        return self._write(name, decided, self._ranges.listed(verified), shards), verified
+        merged = self._ranges.listed(verified)
+        survivors = {"staged": name, "decided": decided, "merged": merged}
+        late = self._decontaminate(survivors, staged) | self._cut_repeats(survivors, staged)
+        return self._write({**survivors, **late}, shards), verified
+
+    def _decontaminate(self, survivors: dict[str, str], staged: Staged) -> dict[str, str]:
+        """Return {hits: what holds items of evaluation sets}, or nothing where there are no sets."""
+        block = self.text.decontaminate
+        if block is None:
+            return {}
+        grams = Grams(words=block.words, characters=block.characters, min_fraction=block.min_fraction)
+        sets = store_sets(self.launcher.store, self.job, block)
+        config = {**survivors, "sets": sets, "grams": asdict(grams), "version": CONTAMINATION_VERSION}
+        worker, size = "pipelines.text.contamination:FindContamination", staged.memory_bytes("documents")
+        return {"hits": self._ranges.listed(self._ranges.run("contamination", worker, config, size))}
+
+    def _cut_repeats(self, survivors: dict[str, str], staged: Staged) -> dict[str, str]:
+        """Return {cuts: ranges of documents that others hold too}, or nothing where they may stay."""
+        block, module = self.text.dedup.repeats, "pipelines.text.repeats"
+        if block is None:
+            return {}
+        config = {**survivors, "unit": block.unit, "min_characters": block.min_characters, "version": REPEATS_VERSION}
+        found = self._ranges.run("passages", f"{module}:FindPassages", config, staged.memory_bytes("documents"))
+        config = {"passages": self._ranges.listed(found), "min_documents": block.min_documents}
+        size = sum(run.memory_bytes for run in runs_of(found))
+        return {"cuts": self._ranges.listed(self._ranges.run("repeats", f"{module}:FindRepeats", config, size))}
 
     def _select(self, staged_name: str, staged: Staged) -> list[Marker]:
         config = {"staged": staged_name, "rules": judges.to_json(self.rules)}
@@ -81,6 +110,7 @@ class Decide:
             "decided": decided,
             "labels": save_runs(self.launcher.store, self.job, labels),
             "ngram": dedup.near.ngram if dedup.near else 1,
+            "survivor": dedup.survivor,
         }
         routed = self._ranges.run("route", f"{module}:Route", route, staged.memory_bytes("documents"))
         verify = {
@@ -91,12 +121,6 @@ class Decide:
         }
         return self._ranges.run("verify", f"{module}:Verify", verify, sum(run.memory_bytes for run in runs_of(routed)))
 
-    def _write(self, staged_name: str, decided: str, merged: str, shards: int) -> list[Marker]:
-        config = {
-            "staged": staged_name,
-            "decided": decided,
-            "merged": merged,
-            "rules": judges.to_json(self.rules),
-            "sample": self.text.dropped_text_sample,
-        }
+    def _write(self, decisions: dict[str, str], shards: int) -> list[Marker]:
+        config = {**decisions, "rules": judges.to_json(self.rules), "sample": self.text.dropped_text_sample}
         return self._ranges.write("pipelines.text.write:WriteShard", config, shards)

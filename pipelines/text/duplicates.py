@@ -16,7 +16,7 @@ from filters import clusters, segmentation, views
 from filters.shingle_match import match_clusters, shingle_sets
 from manifests.keys import key_range, keys_of
 from manifests.reasons import Merged
-from manifests.records import ID, KEY, RANGE
+from manifests.records import ID, KEY, RANGE, TIMESTAMP
 from manifests.runs import gather, load_runs, sort_table, write_run
 from manifests.store import Store
 from pipelines.stages.labels import LABELLED, labelled
@@ -26,6 +26,7 @@ from pipelines.text.select import DECIDED, RECORD
 
 BAND = pa.schema([("key", KEY), ("id", ID)])
 TEXT = pa.schema([*RECORD, ("text", pa.string()), ("kept", pa.list_(RANGE))])
+ROUTED_TEXT = pa.schema([*TEXT, ("fetched_at", TIMESTAMP), ("license", pa.string())])
 MEASURED = pa.schema([*RECORD, ("view_digest", ID), ("view_word_count", pa.int64())])
 ROUTED = pa.schema(
     [
@@ -33,7 +34,8 @@ ROUTED = pa.schema(
         ("label", ID),
         ("id", ID),
         ("digest", ID),  # of the view
-        ("rank", pa.int64()),  # words of the view: the longest of a cluster stays
+        ("preference", pa.int64()),  # who stays: the highest
+        ("rank", pa.int64()),  # words of the view: among equals the longest stays
         ("shingles", pa.list_(pa.uint64())),  # sorted, unique
     ]
 )
@@ -59,12 +61,12 @@ class Link:
 
 
 class Route:
-    """Worker: the clustered records of an id range with their shingles. config: {staged, decided, labels, ngram}."""
+    """Worker: the clustered records of an id range, with shingles. config: {staged, decided, labels, ngram, survivor}."""
 
     def __init__(self, store: Store, config: Mapping[str, Any]) -> None:
         self.store, self.staged = store, Staged.load(store, config["staged"])
         self.decided, self.labels = load_runs(store, config["decided"]), load_runs(store, config["labels"])
-        self.ngram = config["ngram"]
+        self.ngram, self.survivor = config["ngram"], config["survivor"]
 
     def close(self) -> None:
         """Nothing is held."""
@@ -82,14 +84,27 @@ class Route:
         stays = (decided["first"].to_numpy() < 0) & ~decided["repeated"].to_numpy()
         alive = decided.filter(pa.array(stays)).select(["key", "id", "unit", "ordinal"])
         wanted = sort_table(alive.join(labels.select(["id", "label"]), "id", join_type="inner"), ORDER)
-        texts = self.staged.rows_of(self.store, "documents", wanted, TEXT, low, high)
+        texts = self.staged.rows_of(self.store, "documents", wanted, ROUTED_TEXT, low, high)
         measured = self.staged.rows_of(self.store, "signals", wanted, MEASURED, low, high)
         if not (texts["id"].equals(wanted["id"]) and measured["id"].equals(wanted["id"])):
             raise RuntimeError("runs of documents, signals and decisions do not hold the same records")
         label = wanted["label"].combine_chunks()
         columns = {"key": keys_of(label), "label": label, "id": wanted["id"]}
         columns |= {"digest": measured["view_digest"], "rank": measured["view_word_count"]}
+        columns["preference"] = preference(texts, self.survivor)
         return pa.table({**columns, "shingles": shingle_lists(texts, self.ngram)}, schema=ROUTED)
+
+
+def preference(texts: pa.Table, survivor: str) -> pa.ChunkedArray:
+    """Return how much each record is wished for, int64, shape (rows,): the highest of a cluster stays.
+
+    newest: when it was fetched in microseconds, 0 where that is not known. licensed: 1 with a stated licence. Else 0.
+    """
+    if survivor == "newest":
+        return texts["fetched_at"].cast(pa.int64()).fill_null(0)
+    if survivor == "licensed":
+        return pc.is_valid(texts["license"]).cast(pa.int64())
+    return pa.chunked_array([pa.repeat(pa.scalar(0, pa.int64()), texts.num_rows)])
 
 
 def shingle_lists(texts: pa.Table, ngram: int) -> pa.ListArray:
@@ -131,8 +146,9 @@ class Verify:
         if members.num_rows == 0:
             return MERGED.empty_table(), 0
         light = members.drop_columns(["shingles"]).append_column("order", pa.array(-members["rank"].to_numpy()))
+        light = light.append_column("wish", pa.array(-members["preference"].to_numpy()))
         light = light.append_column("row", pa.array(np.arange(members.num_rows)))
-        ranked = sort_table(light, ("key", "label", "order", "id"))
+        ranked = sort_table(light, ("key", "label", "wish", "order", "id"))
         exact = self._exact(ranked) if self.exact else MERGED.empty_table()
         if self.threshold is None:
             return exact, 0

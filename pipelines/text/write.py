@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,8 +20,13 @@ from manifests.store import Store
 from pipelines.stages import judges
 from pipelines.stages.staged import Staged
 from pipelines.stages.statistics import shard_statistics
+from pipelines.text.contamination import HIT
+from pipelines.text.contamination import ORDER as HIT_ORDER
 from pipelines.text.duplicates import MERGED
+from pipelines.text.edited import cut
 from pipelines.text.part import ORDER
+from pipelines.text.repeats import CUT
+from pipelines.text.repeats import ORDER as CUT_ORDER
 from pipelines.text.select import DECIDED, one_batch
 
 _NOT_SIGNALS = ("key", "id", "unit", "ordinal", "language", "language_score", "view_digest")
@@ -28,12 +34,14 @@ _SALT = 0x636F72707573  # of the sample of dropped texts
 
 
 class WriteShard:
-    """Worker of the write phase. config: {staged, decided, merged, rules, sample}."""
+    """Worker of the write phase. config: {staged, decided, merged, rules, sample}, and where asked for cuts, hits."""
 
     def __init__(self, store: Store, config: Mapping[str, Any]) -> None:
         self.store, self.staged = store, Staged.load(store, config["staged"])
         self.decided = load_runs(store, config["decided"])
         self.merged = load_runs(store, config["merged"])
+        self.cuts = load_runs(store, config["cuts"]) if "cuts" in config else []
+        self.hits = load_runs(store, config["hits"]) if "hits" in config else []
         self.judges = judges.from_json(config["rules"])
         self.sample = config["sample"]
 
@@ -49,6 +57,7 @@ class WriteShard:
             for folder, kind, table in (
                 ("data", "documents", rows.published(kept)),
                 ("dropped", "dropped", self._gone(rows, gone)),
+                ("contamination", "contamination", rows.contaminated()),
             )
             if table.num_rows
         ]
@@ -56,7 +65,10 @@ class WriteShard:
         return {
             "shards": [each.as_json() for each in published],
             "accounts": rows.accounts(),
-            "statistics": shard_statistics(rows.documents, rows.signals, rows.decided, rows.verdict, self.judges),
+            "statistics": {
+                **shard_statistics(rows.documents, rows.signals, rows.decided, rows.verdict, self.judges),
+                **({"cuts": rows.cut} if self.cuts else {}),
+            },
             "counts": {str(verdict): n for verdict, n in sorted(counts.items())},
         }
 
@@ -70,10 +82,22 @@ class WriteShard:
         for table in (signals, decided):
             if not table.select(["id", "ordinal"]).equals(documents.select(["id", "ordinal"])):
                 raise RuntimeError("runs of documents, signals and decisions do not hold the same records")
-        return Rows(documents, signals, decided, merged, self.judges)
+        late = Late(
+            gather(self.store, self.hits, HIT, low, high, HIT_ORDER),
+            gather(self.store, self.cuts, CUT, low, high, CUT_ORDER),
+        )
+        return Rows(documents, signals, decided, merged, late, self.judges)
 
     def _gone(self, rows: "Rows", gone: np.ndarray) -> pa.Table:
         return rows.removed(gone, sampled(rows.keys, self.sample, _SALT))
+
+
+@dataclass(frozen=True)
+class Late:
+    """What late phases found in a shard's range: items of evaluation sets, ranges to cut."""
+
+    hits: pa.Table
+    cuts: pa.Table
 
 
 class Rows:
@@ -85,6 +109,7 @@ class Rows:
         signals: pa.Table,
         decided: pa.Table,
         merged: pa.Table,
+        late: Late,
         rules: Sequence[Rule],
     ) -> None:
         self.documents, self.signals, self.decided, self.rules = documents, signals, decided, rules
@@ -103,6 +128,41 @@ class Rows:
         objected, clustered = first >= 0, np.array([reason is not None for reason in near], bool)
         self.verdict = np.select([objected, repeated | clustered], ["dropped", "merged"], "kept")
         self.reason = np.where(objected, objection, np.where(repeated, str(Merged.SAME_RECORD), near))
+        self.late, self.late_failed = late, np.zeros(count, np.uint64)
+        self._decontaminate()
+        self._cut()
+
+    def _decontaminate(self) -> None:
+        """Drop what holds items of an evaluation set; the first set by name is the reason."""
+        first = self.late.hits.group_by("id", use_threads=False).aggregate([("evaluation_set", "min")])
+        sets = _looked_up(self.documents["id"], first["id"], first["evaluation_set_min"])
+        hit = (self.verdict == "kept") & np.array([name is not None for name in sets], bool)
+        self.verdict[hit] = "dropped"
+        self.reason[hit] = [f"decontamination_v1/{name}" for name in sets[hit]]
+
+    def _cut(self) -> None:
+        """Cut what other documents hold too; rules judge what is left."""
+        done = cut(self.documents, self.signals, self.verdict == "kept", self.late.cuts, self.rules)
+        self.documents, self.signals, self.cut, self.late_failed = (
+            done.documents,
+            done.signals,
+            done.counts,
+            done.failed,
+        )
+        gone = np.array([why is not None for why in done.reason], bool)
+        self.verdict[gone] = "dropped"
+        self.reason[gone] = done.reason[gone]
+
+    def contaminated(self) -> pa.Table:
+        """Return which documents held which items, of those that were dropped for it."""
+        at = pc.index_in(self.late.hits["id"], self.documents["id"].combine_chunks())
+        return pa.table(
+            {
+                "id": self.late.hits["id"],
+                "uri": self.documents["uri"].take(at),
+                **{name: self.late.hits[name] for name in ("evaluation_set", "item", "shared_gram_count")},
+            }
+        )
 
     def accounts(self) -> dict[str, dict[str, int]]:
         """Return {unit key: {"verdict/reason": records}}."""
@@ -139,7 +199,7 @@ class Rows:
         table, merge = self.documents.filter(mask), self.merge.filter(mask)
         fields, signals = self._signals(chosen)
         shown = pa.array(with_text[chosen])
-        failed = self.decided["failed"].to_numpy()[chosen]
+        failed = (self.decided["failed"].to_numpy() | self.late_failed)[chosen]
         named = [rule.name for rule in self.rules]
         reasons = [[named[i] for i in range(len(named)) if bits >> i & 1] for bits in failed.tolist()]
         merged = pa.array(self.verdict[chosen] == "merged")
@@ -162,3 +222,11 @@ class Rows:
         }
         schema = dropped_schema(pa.schema(fields))
         return pa.table({f.name: columns[f.name] for f in schema}, schema=schema)
+
+
+def _looked_up(wanted: pa.ChunkedArray, ids: pa.ChunkedArray, values: pa.ChunkedArray) -> np.ndarray:
+    """Return the value of each wanted id, object[n], None where it has none."""
+    if not len(wanted):
+        return np.zeros(0, object)
+    found: np.ndarray = values.take(pc.index_in(wanted, ids.combine_chunks())).to_numpy(zero_copy_only=False)
+    return found
