@@ -33,6 +33,7 @@ TRAINERS = (
     "mosaicml-streaming==0.13.0",
     "litdata==0.2.76",
 )
+IMG2DATASET = ("img2dataset==1.47.0", "opencv-python-headless<5", "setuptools<81")
 RENSA = ("rensa>=0.2",)
 PIP = ("-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-cache-dir")
 
@@ -40,6 +41,11 @@ PIP = ("-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-c
 def datatrove_python() -> Path:
     """Return the Python of a virtual environment that holds datatrove, made when there is none."""
     return environment("datatrove-0.10.1", DATATROVE)
+
+
+def img2dataset_python() -> Path:
+    """Return the Python of an environment with img2dataset."""
+    return environment("img2dataset-1.47", IMG2DATASET)
 
 
 def readers_python() -> Path:

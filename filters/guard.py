@@ -84,10 +84,16 @@ class GuardedPool:
     `entry` is "module:factory": factory(config) -> worker(batch, progress) -> {name: RecordBatch or bytes}. The
     worker calls progress(row) before each record and progress(WHOLE_BATCH) before a step over all of them. What
     the factory loads or compiles is on no record's clock.
+
+    `row_cpu_s`: for records that take minutes. The worker then calls progress(row) again and again, and
+    limits.parse_cpu_s is what it may use between two calls, `row_cpu_s` what a whole record may.
     """
 
-    def __init__(self, entry: str, config: Mapping[str, Any], limits: Limits | None = None) -> None:
+    def __init__(
+        self, entry: str, config: Mapping[str, Any], limits: Limits | None = None, row_cpu_s: float | None = None
+    ) -> None:
         self.entry, self.config, self.limits = entry, dict(config), limits or Limits()
+        self.row_cpu_s = row_cpu_s
         self._order = {"entry": entry, "config": self.config, "limits": _rlimits(self.limits)}
         self._idle: deque[_Child] = deque()
         self._holders = 1
@@ -182,7 +188,7 @@ class GuardedPool:
     def _attempt_once(self, batch: pa.RecordBatch, *, fresh: bool) -> "dict[str, pa.RecordBatch | bytes] | _Trouble":
         child = _Child(self._order) if fresh else self._take()
         try:
-            outcome = child.run(batch, self.limits)
+            outcome = child.run(batch, self.limits, self.row_cpu_s)
         except BaseException:
             child.end()
             raise
@@ -239,16 +245,18 @@ class _Child:
             self.end()
             raise ChildError(f"{self.entry}: {bytes(body).decode() or 'out of memory'} (while starting)")
 
-    def run(self, batch: pa.RecordBatch, limits: Limits) -> "dict[str, pa.RecordBatch | bytes] | _Trouble":
+    def run(
+        self, batch: pa.RecordBatch, limits: Limits, row_cpu_s: float | None = None
+    ) -> "dict[str, pa.RecordBatch | bytes] | _Trouble":
         """Return the worker's outputs, or what went wrong and on which row."""
         self.batches += 1
         length = self._write(batch)
-        position = memoryview(self.arena)[:8].cast("q")
+        position = memoryview(self.arena)[:16].cast("q")
         position[0] = WHOLE_BATCH
         self.connection.settimeout(limits.parse_cpu_s * IDLE_FACTOR)
         try:
             guard_child.send(self.connection, WORK, RUN.pack(length, len(self.arena)))
-            late = self._watch(position, limits)
+            late = self._watch(position, limits, row_cpu_s)
             kind, body = (late, bytearray()) if late else guard_child.receive(self.connection)
         except (EOFError, OSError):
             kind, body = b"", bytearray()
@@ -271,18 +279,23 @@ class _Child:
         name = signal.Signals(-status).name if status < 0 else f"exit status {status}"
         return _Trouble(row, Quarantine.PARSE_CRASH, f"the parser's process died: {name}")
 
-    def _watch(self, position: memoryview, limits: Limits) -> bytes:
+    def _watch(self, position: memoryview, limits: Limits, row_cpu_s: float | None) -> bytes:
         """Wait for an answer (or the child's death): return b"", or the kind of clock that ran out."""
         poll = select.poll()
         poll.register(self.connection, select.POLLIN)
-        row, cpu_s, wall_s = position[0], self._cpu_s(), time.monotonic()
-        seen_cpu_s = cpu_s
+        row, beat, row_began_s, wall_s = position[0], position[1], self._cpu_s(), time.monotonic()
+        beat_s = seen_cpu_s = row_began_s
         while not poll.poll(POLL_S * 1000):
             now_cpu_s, now_s = self._cpu_s(), time.monotonic()
             if position[0] != row:
-                row, cpu_s, wall_s = position[0], now_cpu_s, now_s
+                row, row_began_s = position[0], now_cpu_s
+            if position[1] != beat:
+                beat, beat_s, wall_s = position[1], now_cpu_s, now_s
             limit_s = limits.parse_cpu_s * (WHOLE_BATCH_FACTOR if row == WHOLE_BATCH else 1)
-            if now_cpu_s - cpu_s > limit_s:
+            has_own = row_cpu_s is not None and row != WHOLE_BATCH
+            if now_cpu_s - (beat_s if has_own else row_began_s) > limit_s:
+                return b"c"
+            if row_cpu_s is not None and has_own and now_cpu_s - row_began_s > row_cpu_s:
                 return b"c"
             if now_cpu_s > seen_cpu_s:
                 seen_cpu_s, wall_s = now_cpu_s, now_s

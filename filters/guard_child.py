@@ -1,7 +1,8 @@
 """The far side of `filters.guard`: a process that works on batches and can be killed at any moment.
 
-The child shares one file in memory with its parent: the first 8 bytes are the row it is at, the batch stands
-from `ARENA_OFFSET` on as an Arrow IPC stream and is read without a copy. Answers go back through a socket.
+The child shares one file in memory with its parent: the first 8 bytes are the row it is at, the next 8 count
+its signs of life, the batch stands from `ARENA_OFFSET` on as an Arrow IPC stream and is read without a copy. Answers
+go back through a socket.
 """
 
 import contextlib
@@ -62,10 +63,11 @@ def serve(connection: socket.socket, arena_fd: int) -> None:
 
 
 def _answer(connection: socket.socket, worker: Worker, arena: mmap.mmap, length: int) -> None:
-    position = memoryview(arena)[:8].cast("q")
+    position = memoryview(arena)[:16].cast("q")
 
     def progress(row: int) -> None:
         position[0] = row
+        position[1] += 1
 
     try:
         source = pa.py_buffer(memoryview(arena)[ARENA_OFFSET : ARENA_OFFSET + length])

@@ -1,5 +1,7 @@
 """The account of every record: in = kept + dropped + merged + refused + quarantined + skipped, for each unit.
 
+Where one record becomes several (a film its clips, a sound its segments), `expanded` says how many became how many:
+in - expanded records + what they came to = kept + dropped + ...
 What goes in is counted by the source while it reads. What comes out is counted from the rows that stand in files:
 runs, shards, dropped, refused and quarantine files. Nothing is committed unless the two agree.
 """
@@ -18,13 +20,18 @@ class LedgerError(ValueError):
 
 @dataclass
 class Account:
-    """One unit's account. `reasons` counts records under "verdict/reason"; `lost_bytes` belong to no record."""
+    """One unit's account. `reasons` counts records under "verdict/reason"; `lost_bytes` belong to no record.
+
+    `expanded` records of those read became `expanded_into` others, which stand under their own verdicts.
+    """
 
     unit: str
     key: str = ""  # Unit.key in decimal, as rows name the unit
     read: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
     lost_bytes: int = 0
+    expanded: int = 0
+    expanded_into: int = 0
 
     def add(self, verdict: str, reason: str, count: int) -> None:
         if verdict not in VERDICTS:
@@ -38,9 +45,10 @@ class Account:
     def check(self) -> None:
         """Raise LedgerError unless everything that was read is somewhere."""
         out = sum(self.reasons.values())
-        if self.read != out:
+        if self.read - self.expanded + self.expanded_into != out:
             parts = ", ".join(f"{verdict} {self.total(verdict)}" for verdict in VERDICTS)
-            raise LedgerError(f"unit {self.unit}: {self.read} records read, {out} accounted for ({parts})")
+            made = f", {self.expanded} of them became {self.expanded_into}" if self.expanded else ""
+            raise LedgerError(f"unit {self.unit}: {self.read} records read{made}, {out} accounted for ({parts})")
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -49,6 +57,7 @@ class Account:
             "in": self.read,
             "out": dict(sorted(self.reasons.items())),
             "lost_bytes": self.lost_bytes,
+            **({"expanded": {"in": self.expanded, "out": self.expanded_into}} if self.expanded else {}),
         }
 
 
@@ -59,6 +68,8 @@ def total(accounts: Iterable[Account], name: str = "total") -> Account:
         whole.read += account.read
         whole.reasons.update(account.reasons)
         whole.lost_bytes += account.lost_bytes
+        whole.expanded += account.expanded
+        whole.expanded_into += account.expanded_into
     return whole
 
 
@@ -76,3 +87,9 @@ def funnel(ledger: Mapping[str, Any]) -> dict[str, int]:
     for name, count in ledger["out"].items():
         out[name.split("/", 1)[0]] += count
     return {"in": ledger["in"], **{verdict: out[verdict] for verdict in VERDICTS}}
+
+
+def accountable(ledger: Mapping[str, Any]) -> int:
+    """Return how many records the verdicts of a ledger's JSON must add up to: what was read, with what it became."""
+    expanded = ledger.get("expanded", {"in": 0, "out": 0})
+    return int(ledger["in"]) - int(expanded["in"]) + int(expanded["out"])

@@ -20,13 +20,18 @@ class Limits:
     max_header_bytes: int = 256 * KIB  # WARC and HTTP headers
     max_member_name_bytes: int = 1024
     max_uri_bytes: int = 4096
+    max_book_bytes: int = 128 * MIB  # an EPUB or PDF file as it came; in WARC and tar files max_record_bytes counts
     # parsing
     max_nesting_depth: int = 512  # open elements
     max_attributes: int = 1000  # of one tag
     max_text_bytes: int = 8 * MIB  # extracted text of one document
     max_line_bytes: int = 4 * MIB
     max_replaced_fraction: float = 0.05  # U+FFFD made by decoding / characters
+    max_book_members: int = 20_000  # files in an EPUB
+    max_book_markup_bytes: int = 64 * MIB  # of an EPUB's documents together, unpacked
+    max_book_pages: int = 20_000  # of a PDF
     parse_cpu_s: float = 10.0
+    book_cpu_s: float = 300.0  # of a whole book; parse_cpu_s holds for each of its documents or pages
     child_memory_bytes: int = 4 * GIB
     # batches
     batch_rows: int = 1024
@@ -39,6 +44,7 @@ class Limits:
     compact_fan_in: int = 256
     # deduplication
     max_leaders_compared: int = 64  # kept leaders that one member is compared with
+    max_anchor_pieces: int = 50_000  # of one anchor of repeated strings; beyond, its windows go one by one
     # the job
     max_quarantined_fraction: float = 0.05
 
@@ -95,3 +101,55 @@ class MediaLimits:
     max_frames_counted: int = 10_000  # of an animation; only the first is decoded
     max_icc_bytes: int = 4 * MIB  # a larger colour profile is not applied
     max_faces: int = 100  # of one image
+
+
+@dataclass(frozen=True)
+class VideoLimits:
+    """Limits of the video job; in a recipe they stand beside the others, in the same `limits:` block.
+
+    The work is bounded by numbers of pixels and frames, so a verdict is the same on every machine; the CPU limits
+    of the guard lie behind them: `frame_cpu_s` between two signs of life, `decode_cpu_s` for a whole film.
+    """
+
+    max_media_bytes: int = 256 * MIB  # as it came; one field with the crawl's
+    max_video_streams: int = 32
+    max_frame_pixels: int = 33_177_600  # 7,680 x 4,320
+    max_frame_side_px: int = 16_384
+    max_video_s: float = 14_400.0
+    max_decoded_frames: int = 1_000_000
+    max_decoded_pixels: int = 200_000_000_000  # an hour of 1080p at 25 frames/s is 187e9: about 10 CPU minutes
+    max_video_damaged_fraction: float = 0.01  # packets that do not decode / packets
+    max_video_missing_fraction: float = 0.05  # of the declared duration, at the end
+    max_video_missing_s: float = 1.0  # ... and at least this much
+    max_frames_out: int = 3_600  # of one video
+    max_subtitle_bytes: int = 16 * MIB
+    max_cues: int = 100_000
+    max_audio_bytes: int = 256 * MIB
+    frame_cpu_s: float = 60.0  # between two packets or frames, far above any
+    decode_cpu_s: float = 1_800.0  # of one film, far above what the limits above allow
+
+
+@dataclass(frozen=True)
+class AudioLimits:
+    """Limits of the audio job; in a recipe they stand beside the others, in the same `limits:` block."""
+
+    max_audio_bytes: int = 256 * MIB  # as it came
+    max_audio_s: float = 7200.0  # decoded; 460 MB as 16 kHz float32
+    max_audio_streams: int = 32
+    max_audio_channels: int = 16
+    min_audio_rate_hz: int = 4000
+    max_audio_rate_hz: int = 384_000
+    max_audio_damaged_fraction: float = 0.01  # packets
+    max_audio_missing_fraction: float = 0.02  # of the duration that the header promises, past the first half second
+    audio_cpu_s: float = 3600.0  # of one file, far above what max_audio_s allows; parse_cpu_s holds between two beats
+
+
+@dataclass(frozen=True)
+class CodeLimits:
+    """Limits of the code job; in a recipe they stand beside the others, in the same `limits:` block."""
+
+    max_archive_bytes: int = 512 * MIB  # as it came; also all objects of a bare repository
+    max_archive_expanded_bytes: int = 4 * GIB  # all members together
+    max_archive_members: int = 200_000
+    archive_window_bytes: int = 64 * MIB  # of members that leave the reading process at once
+    archive_cpu_s: float = 600.0  # one window of one archive; parse_cpu_s holds between two members

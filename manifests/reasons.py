@@ -22,7 +22,9 @@ class Quarantine(StrEnum):
     PARSE_CRASH = "parse_crash"  # the parser's process died, after one retry alone
     OUT_OF_MEMORY = "out_of_memory"
     PARSE_ERROR = "parse_error"  # the parser refused it with an error of its own
-    UNSAFE_MEMBER_NAME = "unsafe_member_name"  # tar member: absolute, "..", link, device
+    UNSAFE_MEMBER_NAME = "unsafe_member_name"  # tar member: absolute, "..", link, device; a chapter outside its book
+    ENCRYPTED = "encrypted"  # a book or PDF that needs a key or a password
+    TOO_MANY_PARTS = "too_many_parts"  # files or pages of a book beyond limits.max_book_members, max_book_pages
 
 
 class VideoFailed(StrEnum):
@@ -74,6 +76,40 @@ class AudioFailed(StrEnum):
     PARSE_ERROR = "parse_error"  # the demuxer or the decoder refused it
 
 
+class CodeFault(StrEnum):
+    """Why a file or an archive of the code job is quarantined."""
+
+    UNSAFE_PATH = "code_unsafe_path"  # absolute, "..", not UTF-8, control characters, too long, too deep
+    DEVICE = "code_device"  # a device, a pipe or a hard link in an archive
+    DUPLICATE_MEMBER = "code_duplicate_member"  # a name that stood in the archive before
+    FILE_TOO_LARGE = "code_file_too_large"  # limits.max_record_bytes
+    ARCHIVE_TOO_LARGE = "code_archive_too_large"  # limits.max_archive_bytes, as it came
+    ARCHIVE_BOMB = "code_archive_bomb"  # limits.max_archive_expanded_bytes or max_coding_ratio
+    TOO_MANY_MEMBERS = "code_too_many_members"  # limits.max_archive_members
+    DAMAGED_ARCHIVE = "code_damaged_archive"  # no archive that is read here, or cut, or encrypted
+    DAMAGED_REPOSITORY = "code_damaged_repository"  # a git repository whose commit can't be read
+    UNDECODABLE_TEXT = "undecodable_text"
+    TEXT_TOO_LARGE = "text_too_large"
+
+
+class SkippedCode(StrEnum):
+    """A member of a repository that is no source file, as those of `Skipped`."""
+
+    SYMLINK = "code_symlink"
+    SUBMODULE = "code_submodule"
+    LFS_POINTER = "code_lfs_pointer"
+    BINARY = "code_binary"
+    EMPTY = "code_empty"
+    VERSION_CONTROL = "code_version_control"  # files of .git, .hg, .svn
+
+
+class RefusedCode(StrEnum):
+    """The owner of a repository says no."""
+
+    OPT_OUT_REPOSITORY = "opt_out_repository"
+    OPT_OUT_OWNER = "opt_out_owner"
+
+
 class Skipped(StrEnum):
     """Not a record of this job; counted by kind."""
 
@@ -82,6 +118,10 @@ class Skipped(StrEnum):
     MEDIA_TYPE = "media_type"  # not a type that this job reads
     FILE_TYPE = "file_type"  # folder or archive member with another extension
     NO_TEXT = "no_text"  # parsed without an error, and there is no text in it
+    SCANNED = "scanned"  # a PDF most of whose pages are pictures without text
+    WIKI_REDIRECT = "wiki_redirect"  # page of a MediaWiki dump that only names another
+    WIKI_NAMESPACE = "wiki_namespace"  # ... that is no article: talk, user, template, category ...
+    POST_TYPE = "post_type"  # row of a Stack Exchange dump that is neither question nor answer
 
 
 class SkippedMedia(StrEnum):

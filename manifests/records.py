@@ -16,7 +16,8 @@ TIMESTAMP = pa.timestamp("us", tz="UTC")
 RANGE = pa.struct([("start", pa.int32()), ("end", pa.int32())])
 
 # An ordered piece of a document. Text, table and code parts cover [start, end) of the text; image, audio and
-# video parts stand at start == end and name their bytes by uri (and later by digest).
+# video parts stand at start == end and name their bytes by uri (and later by digest). In a book, the uri of a part that
+# covers text names the section it stands in: "book#path/of/chapter", "book.pdf#page=3" (filters.books).
 PART = pa.struct(
     [
         ("kind", pa.string()),  # text | image | audio | video | table | code
@@ -27,8 +28,9 @@ PART = pa.struct(
     ]
 )
 
-# Machine-readable mark-up of the page, kept as it stood for later jobs: JSON-LD blocks, FAQ pairs.
-MARKUP = pa.struct([("kind", pa.string()), ("content", pa.string())])  # json_ld | faq
+# Machine-readable mark-up of the page, kept as it stood for later jobs: JSON-LD blocks, FAQ pairs; and what a container
+# (book, PDF, dump, WET record) says of its document, as JSON.
+MARKUP = pa.struct([("kind", pa.string()), ("content", pa.string())])  # json_ld | faq | metadata
 
 # One record as a source reads it, before any parser has seen it.
 RAW = pa.schema(
@@ -43,6 +45,7 @@ RAW = pa.schema(
         ("charset", pa.string()),  # as declared by the transport, or null
         ("fetched_at", TIMESTAMP),  # from the input, or null
         ("policy", pa.string()),  # raw owner's signals (X-Robots-Tag lines joined by newline), or null
+        ("language", pa.string()),  # as stated by the input, e.g. WARC-Identified-Content-Language, or null
         ("digest", DIGEST),  # sha256 of payload
         ("payload", pa.large_binary()),
     ]

@@ -54,7 +54,7 @@ class Input(Block):
 
     name: Annotated[str, AfterValidator(_check_name)]
     uri: Annotated[str, Field(min_length=1, description="path, glob or s3:// URI, relative to the recipe")]
-    kind: Literal["auto", "warc", "files", "jsonl", "parquet", "tar"] = "auto"
+    kind: Literal["auto", "warc", "files", "jsonl", "parquet", "tar", "mediawiki", "stackexchange"] = "auto"
 
 
 Runs = Annotated[int, Field(ge=0, le=MAX_RUN)]
@@ -190,6 +190,7 @@ def load_recipe(path: str | Path, overrides: Mapping[str, Any] | None = None) ->
     source = read_yaml(str(path), file.read_bytes())
     _anchor_inputs(source.data, file.parent)
     _anchor_seeds(source.data, file.parent)
+    _anchor_files_of_images(source.data, file.parent)
     _anchor_sets(source.data, file.parent)
     for name, value in (overrides or {}).items():
         source.put(tuple(name.split(".")), value)

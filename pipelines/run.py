@@ -10,8 +10,10 @@ from pipelines.launcher import Launcher
 from pipelines.recipe import Recipe
 
 if TYPE_CHECKING:
+    from pipelines.audio.job import AudioJob
     from pipelines.crawl.job import CrawlJob
     from pipelines.images.job import ImagesJob
+    from pipelines.video.job import VideoJob
 
 
 def run_recipe(
@@ -41,7 +43,11 @@ def _blocks(
 
         yield "text", TextJob(recipe, launcher, done.get("crawl")).run
     if recipe.images is not None and only in (None, "images"):
-        yield "images", _images_job(recipe, launcher, done.get("crawl")).run
+        yield "images", _images_job(recipe, launcher, done.get("crawl"), done.get("text")).run
+    if recipe.audio is not None and only in (None, "audio"):
+        yield "audio", _audio_job(recipe, launcher, done.get("crawl")).run
+    if recipe.video is not None and only in (None, "video"):
+        yield "video", _video_job(recipe, launcher, done.get("crawl")).run
     if recipe.interleave is not None and only is None:
         from pipelines.interleave.job import InterleaveJob
 
@@ -60,11 +66,27 @@ def _crawl_job(recipe: Recipe, launcher: Launcher) -> "CrawlJob":
     return CrawlJob(recipe.crawl, recipe.crawl_limits(), recipe.limits(), launcher)
 
 
-def _images_job(recipe: Recipe, launcher: Launcher, crawled: Manifest | None) -> "ImagesJob":
+def _images_job(
+    recipe: Recipe, launcher: Launcher, crawled: Manifest | None, text: Manifest | None = None
+) -> "ImagesJob":
     from pipelines.images.job import ImagesJob
 
     assert recipe.images is not None
-    return ImagesJob(recipe.images, recipe.inputs, recipe.limits(), recipe.media_limits(), launcher, crawled)
+    return ImagesJob(recipe.images, recipe.inputs, recipe.limits(), recipe.media_limits(), launcher, crawled, text)
+
+
+def _audio_job(recipe: Recipe, launcher: Launcher, crawled: Manifest | None) -> "AudioJob":
+    from pipelines.audio.job import AudioJob
+
+    assert recipe.audio is not None
+    return AudioJob(recipe.audio, recipe.inputs, recipe.limits(), recipe.audio_limits(), launcher, crawled)
+
+
+def _video_job(recipe: Recipe, launcher: Launcher, crawled: Manifest | None) -> "VideoJob":
+    from pipelines.video.job import VideoJob
+
+    assert recipe.video is not None
+    return VideoJob(recipe.video, recipe.inputs, recipe.limits(), recipe.video_limits(), launcher, crawled)
 
 
 def say(launcher: Launcher, job: str, version: int, manifest: Manifest, stood: bool) -> None:
@@ -92,6 +114,14 @@ def describe_plan(recipe: Recipe, launcher: Launcher, *, only: str | None = None
         images = _images_job(recipe, launcher, crawled)
         names = [each.unit.name for each in images.plan()]
         plan["images"] = {"settings": images.described(), "units": {"count": len(names), "names": names}}
+    if recipe.audio is not None:
+        audio = _audio_job(recipe, launcher, crawled)
+        names = [each.unit.name for each in audio.plan()]
+        plan["audio"] = {"settings": audio.described(), "units": {"count": len(names), "names": names}}
+    if recipe.video is not None:
+        video = _video_job(recipe, launcher, crawled)
+        names = [each.unit.name for each in video.plan()]
+        plan["video"] = {"settings": video.described(), "units": {"count": len(names), "names": names}}
     if only not in (None, "text"):
         return plan
     from pipelines.text.job import TextJob

@@ -12,8 +12,9 @@ from filters.audio import RATE_HZ, fingerprint
 from filters.audio.child import FAILED, FILES, PAYLOADS, RECORDS, Settings, factory
 from filters.audio.dnsmos import MODEL as DNSMOS
 from filters.audio.dnsmos import QualityScorer
-from filters.audio.limits import AudioFailure
+from filters.audio.limits import AudioFailed
 from filters.audio.profiles import FILE_RULES, PROFILES
+from filters.audio.transcript_signals import TRANSCRIPT_SIGNALS
 from filters.audio.vad import MODEL
 from filters.guard import GuardedPool
 from filters.models import fetch_model, model_path
@@ -70,10 +71,10 @@ def test_every_file_is_among_the_files_or_the_failed(outputs):
 def test_each_bad_file_costs_itself_and_says_why(outputs):
     found = {FILES_IN[one["row"]][0]: one["reason"] for one in outputs["failed"].to_pylist()}
     assert found == {
-        "playlist.mp4": AudioFailure.UNKNOWN_FORMAT,
-        "empty.wav": AudioFailure.EMPTY_PAYLOAD,
-        "half.wav": AudioFailure.TRUNCATED,
-        "movie-hello.ogg": AudioFailure.PARSE_ERROR,
+        "playlist.mp4": AudioFailed.UNKNOWN_FORMAT,
+        "empty.wav": AudioFailed.EMPTY_PAYLOAD,
+        "half.wav": AudioFailed.TRUNCATED,
+        "movie-hello.ogg": AudioFailed.PARSE_ERROR,
     }
 
 
@@ -190,7 +191,7 @@ def test_the_scorer_is_off_unless_asked_for(outputs):
 @pytest.mark.parametrize("name", PROFILES)
 def test_profiles_read_columns_that_there_are(name):
     for rule in PROFILES[name]:
-        assert {rule.numerator, rule.per} - {None} <= set(RECORDS.names)
+        assert {rule.numerator, rule.per} - {None} <= {*RECORDS.names, *TRANSCRIPT_SIGNALS.names}
         assert rule.name.startswith(f"{name}/")
 
 

@@ -8,7 +8,7 @@ from sounds import ffmpeg, ffmpeg_file, music, noise, prompts, sample_file, spec
 
 from filters.audio import RATE_HZ
 from filters.audio.decode import clipped_frames, decode, resample
-from filters.audio.limits import AudioError, AudioFailure, AudioLimits
+from filters.audio.limits import AudioError, AudioFailed, AudioLimits
 from filters.audio.sniff import format_of, id3_bytes
 
 REAL = {
@@ -122,26 +122,32 @@ def failure(payload, uri="", **limits):
 @pytest.mark.parametrize(
     ("payload", "limits", "reason", "limit"),
     [
-        pytest.param(b"", {}, AudioFailure.EMPTY_PAYLOAD, "", id="no bytes"),
-        pytest.param(b"just a text", {}, AudioFailure.UNKNOWN_FORMAT, "", id="a text"),
-        pytest.param(wav(np.zeros(0)), {}, AudioFailure.NO_AUDIO, "", id="a sound of no samples"),
-        pytest.param(wav(tone(440, 3)), {"max_duration_s": 2.0}, AudioFailure.TOO_LONG, "max_duration_s", id="long"),
+        pytest.param(b"", {}, AudioFailed.EMPTY_PAYLOAD, "", id="no bytes"),
+        pytest.param(b"just a text", {}, AudioFailed.UNKNOWN_FORMAT, "", id="a text"),
+        pytest.param(wav(np.zeros(0)), {}, AudioFailed.NO_AUDIO, "", id="a sound of no samples"),
+        pytest.param(wav(tone(440, 3)), {"max_audio_s": 2.0}, AudioFailed.TOO_LONG, "max_audio_s", id="long"),
         pytest.param(
-            wav(np.zeros((3, 100))), {"max_channels": 2}, AudioFailure.TOO_MANY_CHANNELS, "max_channels", id="channels"
+            wav(np.zeros((3, 100))),
+            {"max_audio_channels": 2},
+            AudioFailed.TOO_MANY_CHANNELS,
+            "max_audio_channels",
+            id="channels",
         ),
-        pytest.param(wav(np.zeros(4000), 1000), {}, AudioFailure.UNUSABLE_RATE, "min_rate_hz", id="a rate of 1 kHz"),
         pytest.param(
-            wav(np.zeros(4000), 400_000), {}, AudioFailure.UNUSABLE_RATE, "max_rate_hz", id="a rate of 400 kHz"
+            wav(np.zeros(4000), 1000), {}, AudioFailed.UNUSABLE_RATE, "min_audio_rate_hz", id="a rate of 1 kHz"
+        ),
+        pytest.param(
+            wav(np.zeros(4000), 400_000), {}, AudioFailed.UNUSABLE_RATE, "max_audio_rate_hz", id="a rate of 400 kHz"
         ),
         pytest.param(
             wav(tone(440, 1), stated_bytes=2 * 3600 * RATE_HZ),
             {},
-            AudioFailure.TRUNCATED,
-            "max_missing_fraction",
+            AudioFailed.TRUNCATED,
+            "max_audio_missing_fraction",
             id="a second that says it is an hour",
         ),
-        pytest.param(b"RIFF\x04\0\0\0WAVE", {}, AudioFailure.PARSE_ERROR, "", id="a WAV header and nothing else"),
-        pytest.param(b"OggS" + bytes(100), {}, AudioFailure.PARSE_ERROR, "", id="an Ogg page of zeros"),
+        pytest.param(b"RIFF\x04\0\0\0WAVE", {}, AudioFailed.PARSE_ERROR, "", id="a WAV header and nothing else"),
+        pytest.param(b"OggS" + bytes(100), {}, AudioFailed.PARSE_ERROR, "", id="an Ogg page of zeros"),
     ],
 )
 def test_a_bad_file_is_refused_with_its_reason(payload, limits, reason, limit):
@@ -152,14 +158,14 @@ def test_a_bad_file_is_refused_with_its_reason(payload, limits, reason, limit):
 def test_a_picture_in_a_film_s_container_has_no_sound(tmp_path):
     command = ["-f", "lavfi", "-i", "color=black:s=16x16:d=0.2", "-map", "1:v"]
     film = ffmpeg_file(wav(tone()), ".mp4", tmp_path, *command)
-    assert failure(film, "a.mp4").reason == AudioFailure.NO_AUDIO
+    assert failure(film, "a.mp4").reason == AudioFailed.NO_AUDIO
 
 
 def test_streams_are_counted(tmp_path):
     tracks = ["-map", "0:a"] * 5
     many = ffmpeg_file(wav(tone()), ".mp4", tmp_path, *tracks)
-    error = failure(many, "a.mp4", max_streams=4)
-    assert (error.reason, error.observed) == (AudioFailure.TOO_MANY_STREAMS, 5)
+    error = failure(many, "a.mp4", max_audio_streams=4)
+    assert (error.reason, error.observed) == (AudioFailed.TOO_MANY_STREAMS, 5)
 
 
 @pytest.mark.parametrize("suffix", [".wav", ".flac", ".aiff", ".au", ".m4a"])
@@ -167,7 +173,7 @@ def test_half_a_file_is_no_file(suffix, tmp_path):
     whole = ffmpeg_file(wav(noise(4)), suffix, tmp_path, *(["-movflags", "faststart"] if suffix == ".m4a" else []))
     assert decode(whole, f"a{suffix}").duration_s == pytest.approx(4, abs=0.1)
     error = failure(whole[: len(whole) // 2], f"a{suffix}")
-    assert error.reason in (AudioFailure.TRUNCATED, AudioFailure.PARSE_ERROR, AudioFailure.DAMAGED)
+    assert error.reason in (AudioFailed.TRUNCATED, AudioFailed.PARSE_ERROR, AudioFailed.DAMAGED)
 
 
 def test_what_is_not_finite_is_silence():
@@ -182,8 +188,10 @@ def test_what_is_not_finite_is_silence():
 def test_damaged_packets_are_counted_and_cost_the_file_beyond_a_share():
     payload = bytearray(sample_file("audio1/debian.mp3"))
     payload[8000:20000] = bytes(12000)
-    assert decode(bytes(payload), "a.mp3").damaged_packets == 1
-    assert failure(bytes(payload), "a.mp3", max_damaged_fraction=0.0).reason == AudioFailure.DAMAGED
+    found = decode(bytes(payload), "a.mp3", limits=AudioLimits(max_audio_missing_fraction=1.0))
+    assert (found.damaged_packets, found.is_cut) == (1, True)
+    assert failure(bytes(payload), "a.mp3").reason == AudioFailed.TRUNCATED  # its Xing header counts the frames
+    assert failure(bytes(payload), "a.mp3", max_audio_damaged_fraction=0.0).reason == AudioFailed.DAMAGED
 
 
 SEEDS = {
@@ -205,7 +213,7 @@ def test_flipped_bytes_give_samples_or_a_reason(form, data):
     try:
         found = decode(bytes(payload), f"a.{form}").samples
     except AudioError as error:
-        assert error.reason in AudioFailure
+        assert error.reason in AudioFailed
     else:
         assert len(found)
         assert np.isfinite(found).all()

@@ -18,10 +18,10 @@ ENTRY = "filters.images.child:factory"
 CONFIG = {"resize": {"mode": "keep_ratio", "size_px": 128}}
 
 
-def batch_of(payloads: list[bytes | None], captions: list[str | None] | None = None) -> pa.RecordBatch:
+def batch_of(payloads: list[bytes | None]) -> pa.RecordBatch:
     count = len(payloads)
     names = [f"images:{k}.jpg" for k in range(count)]
-    return pa.record_batch([names, ["image/jpeg"] * count, payloads, captions or [None] * count], schema=IMAGES)
+    return pa.record_batch([names, ["image/jpeg"] * count, payloads], schema=IMAGES)
 
 
 def mixed() -> list[bytes | None]:
@@ -79,17 +79,18 @@ def test_how_the_batch_was_cut_changes_no_byte(outputs):
         assert joined.combine_chunks().equals(pa.Table.from_batches([outputs[name]]).drop(["row"]))
 
 
-def test_scores_faces_and_captions_stand_in_the_records_when_they_are_asked_for():
-    for model in ("open-nsfw.onnx", "face_detection_back.tflite", "lid.176.ftz"):
+def test_scores_faces_and_hashes_stand_in_the_records_when_they_are_asked_for():
+    for model in ("open-nsfw.onnx", "face_detection_back.tflite"):
         fetch_model(model)
-    config = {**CONFIG, "nsfw": True, "faces": "blur", "captions": True}
+    config = {**CONFIG, "nsfw": True, "faces": "blur", "hashes": ["md5", "pdq"]}
     astronaut = (skimage_folder() / "astronaut.png").read_bytes()
-    batch = batch_of([b"", astronaut], ["", "An astronaut in front of a flag and a space shuttle"])
+    batch = batch_of([b"", astronaut])
     with GuardedPool(ENTRY, config) as pool:
         (found,) = pool.run(batch).outputs["records"].to_pylist()
     assert found["face_count"] == len(found["faces"]) == 1
     assert found["nsfw_score"] < 0.2
-    assert (found["caption_language"], found["caption_word_count"]) == ("en", 11)
+    assert found["md5"] == hashlib.md5(astronaut).digest()
+    assert len(found["pdq"]) == 32
     assert list(found) == Settings.of(config).records.names
 
 
@@ -115,6 +116,7 @@ def test_a_strip_that_would_grow_beyond_the_limits_is_named():
     ("config", "message"),
     [
         ({"faces": "yes"}, "no, find or blur"),
+        ({"hashes": ["sha1"]}, "md5, pdq"),
         ({"resize": {"mode": "fit"}}, "resize mode"),
         ({"encode": {"format": "gif"}}, "gif"),
     ],

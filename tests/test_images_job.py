@@ -8,9 +8,9 @@ import shutil
 import tarfile
 import time
 import zlib
-from pathlib import Path
 
 import jobs
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import webdataset
@@ -20,6 +20,7 @@ from pipelines.demo_input import fetch_package
 
 JOB = "images"
 KINDS = {"jpg", "json", "txt"}
+LOOSE = {"shards": 1, "dedup": {"exact": False, "near": None}}
 
 
 @pytest.fixture(scope="module")
@@ -219,7 +220,28 @@ def test_the_second_run_has_nothing_to_do(done, folder):
     assert "all done before" in images(folder, done)
 
 
-def test_images_of_a_crawl_come_with_what_the_list_said_of_them(tmp_path):
+def as_csv(path, rows):
+    path.write_text("url,caption\n" + "".join(f"{row['url']},{row['caption']}\n" for row in rows))
+
+
+def as_jsonl(path, rows):
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def as_laion(path, rows):
+    """Write the columns as LAION calls them."""
+    pq.write_table(pa.table({"URL": [row["url"] for row in rows], "TEXT": [row["caption"] for row in rows]}), path)
+
+
+@pytest.mark.parametrize(
+    ("name", "write", "columns"),
+    [
+        pytest.param("list.csv", as_csv, {}, id="CSV"),
+        pytest.param("list.jsonl", as_jsonl, {}, id="JSONL"),
+        pytest.param("list.parquet", as_laion, {"url_column": "URL", "caption_column": "TEXT"}, id="Parquet of LAION"),
+    ],
+)
+def test_images_of_a_crawl_come_with_what_the_list_said_of_them(tmp_path, name, write, columns):
     """A crawl of a list of URLs with captions is an input of the images block."""
     from test_crawl_job import CONTACT, GENTLE
 
@@ -228,19 +250,12 @@ def test_images_of_a_crawl_come_with_what_the_list_said_of_them(tmp_path):
     package = fetch_package("debian-handbook")
     pictures = sorted(package.page_folder.glob("ja-JP/images/*.png"))[:10]
     lines = [f"http://debian-handbook.example/ja-JP/images/{path.name}" for path in pictures]
-    (tmp_path / "list.csv").write_text("url,caption\n" + "".join(f"{url},図 {n}\n" for n, url in enumerate(lines)))
+    write(tmp_path / name, [{"url": url, "caption": f"図 {n}"} for n, url in enumerate(lines)])
     with running_site() as port:
-        block = {
-            "seeds": [str(tmp_path / "list.csv")],
-            "contact": CONTACT,
-            "kinds": ["image"],
-            "test_only_loopback": port,
-            **GENTLE,
-        }
-        recipe = {"corpusmill": 1, "crawl": block, "images": {"shards": 1, "dedup": {"exact": False, "near": None}}}
+        seeds = {"seeds": [str(tmp_path / name)], "contact": CONTACT, "kinds": ["image"], **columns}
+        recipe = {"corpusmill": 1, "crawl": {**seeds, "test_only_loopback": port, **GENTLE}, "images": LOOSE}
         (tmp_path / "recipe.yaml").write_text(json.dumps(recipe))
         jobs.run("run", tmp_path / "recipe.yaml", "--out", tmp_path / "out", "--quiet")
     kept = {row["uri"]: row for row in rows(tmp_path / "out", "records")}
     assert {url: row["caption"] for url, row in kept.items()} == {url: f"図 {n}" for n, url in enumerate(lines)}
     assert [kept[url]["digest"] for url in lines] == [hashlib.sha256(path.read_bytes()).digest() for path in pictures]
-    assert Path(tmp_path / "out").exists()

@@ -11,8 +11,8 @@ from PIL import Image
 from real_images import file_of, noise
 
 from filters.guard import ChildError, GuardedPool
-from filters.images.child import IMAGES
 from filters.images.scorers import Scorer, prepared, score
+from filters.images.scoring import STORED
 from filters.models import ModelDamagedError
 
 PLAIN = {"mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0)}
@@ -83,15 +83,15 @@ def test_a_wrong_description_is_refused(wrong):
         Scorer("own", "own.onnx", "0" * 64, **wrong)
 
 
-def test_scores_stand_in_the_records_and_a_wrong_digest_stops_the_job(brightness):
+def test_a_guarded_child_scores_stored_images_and_a_wrong_digest_stops_it(brightness):
     described = {"column": "own_score", "path": brightness.path, "sha256": brightness.sha256, "side_px": 16, **PLAIN}
-    payload = file_of(Image.new("RGB", (20, 20), (51, 51, 51)), "PNG")
-    batch = pa.record_batch([["a"], ["image/png"], [payload], [None]], schema=IMAGES)
-    with GuardedPool("filters.images.child:factory", {"scorers": [described]}) as pool:
-        records = pool.run(batch).outputs["records"]
-    assert records["own_score"].to_pylist() == pytest.approx([0.2])
+    payloads = [file_of(Image.new("RGB", (20, 20), (level,) * 3), "PNG") for level in (51, 102)]
+    batch = pa.record_batch([payloads, ["a", None]], schema=STORED)
+    with GuardedPool("filters.images.scoring:factory", {"scorer": described}) as pool:
+        scores = pool.run(batch).outputs["scores"]
+    assert scores["score"].to_pylist() == pytest.approx([0.2, 0.4])
     with (
-        GuardedPool("filters.images.child:factory", {"scorers": [{**described, "sha256": "0" * 64}]}) as pool,
+        GuardedPool("filters.images.scoring:factory", {"scorer": {**described, "sha256": "0" * 64}}) as pool,
         pytest.raises(ChildError, match="ModelDamagedError"),
     ):
         pool.run(batch)

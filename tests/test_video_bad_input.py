@@ -61,20 +61,20 @@ def says(seconds):
 BAD = [
     pytest.param(b"", "empty_payload", id="nothing"),
     pytest.param(b"\x00", "not_a_video", id="one byte"),
-    pytest.param(b"ffconcat version 1.0\nfile 'secret.mp4'\n", "playlist", id="ffconcat"),
-    pytest.param(b"\xef\xbb\xbf#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n", "playlist", id="HLS with a mark"),
-    pytest.param(b"file '/etc/passwd'\n", "playlist", id="concat without a header"),
-    pytest.param(b"<?xml version='1.0'?>\n<!-- x -->\n<MPD type='static'/>", "playlist", id="DASH"),
-    pytest.param(b"<smil><body><video src='file:///etc/passwd'/></body></smil>", "playlist", id="SMIL"),
-    pytest.param(b"[Reference]\nRef1=http://127.0.0.1/x.asf\n", "playlist", id="ASX reference"),
-    pytest.param(b"v=0 \no=- 0 0 IN IP4 127.0.0.1\n", "playlist", id="SDP"),
+    pytest.param(b"ffconcat version 1.0\nfile 'secret.mp4'\n", "video_playlist", id="ffconcat"),
+    pytest.param(b"\xef\xbb\xbf#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n", "video_playlist", id="HLS with a mark"),
+    pytest.param(b"file '/etc/passwd'\n", "video_playlist", id="concat without a header"),
+    pytest.param(b"<?xml version='1.0'?>\n<!-- x -->\n<MPD type='static'/>", "video_playlist", id="DASH"),
+    pytest.param(b"<smil><body><video src='file:///etc/passwd'/></body></smil>", "video_playlist", id="SMIL"),
+    pytest.param(b"[Reference]\nRef1=http://127.0.0.1/x.asf\n", "video_playlist", id="ASX reference"),
+    pytest.param(b"v=0 \no=- 0 0 IN IP4 127.0.0.1\n", "video_playlist", id="SDP"),
     pytest.param(b"\xff\xd8\xff\xe0" + bytes(100), "not_a_video", id="a JPEG"),
     pytest.param(b"GIF89a" + bytes(100), "not_a_video", id="a GIF"),
     pytest.param(b"<html>404 Not Found</html>", "not_a_video", id="a web page"),
     pytest.param(b"RIFF\0\0\0\0WAVEfmt ", "not_a_video", id="a WAVE file"),
-    pytest.param(b"\0\0\0\x20ftypisom" + bytes(200), "damaged_container", id="a name without a film"),
-    pytest.param(SMALL[: len(SMALL) // 2], "damaged_container", id="its index is cut off"),
-    pytest.param(SMALL[:40] + bytes(len(SMALL) - 40), "damaged_container", id="zeros"),
+    pytest.param(b"\0\0\0\x20ftypisom" + bytes(200), "video_damaged_container", id="a name without a film"),
+    pytest.param(SMALL[: len(SMALL) // 2], "video_damaged_container", id="its index is cut off"),
+    pytest.param(SMALL[:40] + bytes(len(SMALL) - 40), "video_damaged_container", id="zeros"),
 ]
 
 
@@ -86,17 +86,21 @@ def test_what_is_no_film_is_refused_by_name(payload, reason):
 @pytest.mark.parametrize(
     ("make", "limits", "reason"),
     [
-        pytest.param(lambda: SMALL, {"max_media_bytes": 100}, "payload_too_large", id="bytes"),
-        pytest.param(lambda: SMALL, {"max_frame_pixels": 3071}, "too_many_pixels", id="pixels, one less than it has"),
-        pytest.param(lambda: SMALL, {"max_side_px": 63}, "side_too_long", id="side"),
-        pytest.param(lambda: SMALL, {"max_duration_s": 2.9}, "too_long", id="declared duration"),
-        pytest.param(lambda: SMALL, {"max_decoded_frames": 74}, "too_many_frames", id="frames"),
-        pytest.param(lambda: SMALL, {"max_decoded_pixels": 3072 * 75 - 1}, "too_much_work", id="frames x pixels"),
-        pytest.param(lambda: many_streams(33), {}, "too_many_streams", id="33 streams"),
-        pytest.param(lambda: many_streams(3), {"max_streams": 2}, "too_many_streams", id="3 streams, 2 allowed"),
-        pytest.param(lambda: says(300), {}, "truncated", id="says 300 s, has 3"),
-        pytest.param(lambda: says(30_000), {}, "too_long", id="says 30,000 s, has 3"),
-        pytest.param(huge_mjpeg, {}, "damaged_stream", id="16,000 x 16,000 in a 64 x 48 film"),
+        pytest.param(lambda: SMALL, {"max_media_bytes": 100}, "video_too_large", id="bytes"),
+        pytest.param(
+            lambda: SMALL, {"max_frame_pixels": 3071}, "video_too_many_pixels", id="pixels, one less than it has"
+        ),
+        pytest.param(lambda: SMALL, {"max_frame_side_px": 63}, "video_side_too_long", id="side"),
+        pytest.param(lambda: SMALL, {"max_video_s": 2.9}, "video_too_long", id="declared duration"),
+        pytest.param(lambda: SMALL, {"max_decoded_frames": 74}, "video_too_many_frames", id="frames"),
+        pytest.param(lambda: SMALL, {"max_decoded_pixels": 3072 * 75 - 1}, "video_too_much_work", id="frames x pixels"),
+        pytest.param(lambda: many_streams(33), {}, "video_too_many_streams", id="33 streams"),
+        pytest.param(
+            lambda: many_streams(3), {"max_video_streams": 2}, "video_too_many_streams", id="3 streams, 2 allowed"
+        ),
+        pytest.param(lambda: says(300), {}, "video_truncated", id="says 300 s, has 3"),
+        pytest.param(lambda: says(30_000), {}, "video_too_long", id="says 30,000 s, has 3"),
+        pytest.param(huge_mjpeg, {}, "video_damaged_stream", id="16,000 x 16,000 in a 64 x 48 film"),
     ],
 )
 def test_beyond_a_limit(make, limits, reason):
@@ -109,8 +113,8 @@ def test_at_its_limits_a_film_is_read():
         limits=VideoLimits(
             max_media_bytes=len(SMALL),
             max_frame_pixels=3072,
-            max_side_px=64,
-            max_duration_s=3.0,
+            max_frame_side_px=64,
+            max_video_s=3.0,
             max_decoded_frames=75,
             max_decoded_pixels=3072 * 75,
         ),
@@ -137,7 +141,7 @@ def test_a_film_that_ends_in_the_middle_is_truncated():
         *("-f", "matroska", "-i", "pipe:0", "-c", "copy", "-f", "avi", "pipe:1"),
         stdin=film([noise((90, 120, 60), seed=n) for n in range(200)], container="matroska"),
     )
-    assert reason_of(movable[: len(movable) // 2]) in ("truncated", "damaged_stream")
+    assert reason_of(movable[: len(movable) // 2]) in ("video_truncated", "video_damaged_stream")
 
 
 def test_sound_that_begins_in_the_middle_ends_no_film():
@@ -159,7 +163,7 @@ def test_a_sound_file_has_no_picture():
 
 
 def test_a_real_film_that_the_decoder_refuses():
-    assert reason_of(forensics("movie2/movie-hello.ogg")) == "damaged_stream"
+    assert reason_of(forensics("movie2/movie-hello.ogg")) == "video_damaged_stream"
 
 
 def test_a_song_with_a_cover_is_no_film(tmp_path):
@@ -220,6 +224,6 @@ def test_a_playlist_inside_a_container_opens_no_other_file(tmp_path):
     secret = tmp_path / "secret.mp4"
     secret.write_bytes(SMALL)
     for text in (f"ffconcat version 1.0\nfile '{secret}'\n", f"#EXTM3U\n#EXTINF:3,\n{secret}\n#EXT-X-ENDLIST\n"):
-        assert reason_of(b"\0\0\0\x20ftypisom" + text.encode()) == "damaged_container"
-        assert reason_of(b"\n \n" + text.encode()) == "playlist"
-        assert reason_of(b"\x1a\x45\xdf\xa3" + text.encode()) == "damaged_container"
+        assert reason_of(b"\0\0\0\x20ftypisom" + text.encode()) == "video_damaged_container"
+        assert reason_of(b"\n \n" + text.encode()) == "video_playlist"
+        assert reason_of(b"\x1a\x45\xdf\xa3" + text.encode()) == "video_damaged_container"

@@ -1,12 +1,14 @@
 """The guarded entry of sound: files in, speech segments as FLAC with their signals out.
 
-Only decoding is on a record's own clock: what follows works on plain samples with our own models. The clock of a
-whole batch (30 times that of a record) must cover it: about 1 s for 400 s of sound, 1 s for 6 s with DNSMOS.
+A file may take minutes, so each step of it shows that it goes on: a quarter of a million decoded samples, 8 s of
+detected speech, a second of DNSMOS, a segment. limits.parse_cpu_s holds between two of these, `row_cpu_s` of the pool
+for a whole file (filters.guard).
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +23,11 @@ from filters.audio.flac import encode_flac
 from filters.audio.limits import AudioError, AudioLimits
 from filters.audio.mel import LogMel, log_mel
 from filters.audio.segments import Segments, segment
+from filters.audio.transcribe import Whisper
 from filters.audio.vad import SpeechDetector, Vad
 from filters.guard_child import WHOLE_BATCH, Outputs, Progress, Worker
 
+Beat = Callable[[], None]
 AS_IT_IS, EMILIA, R128 = "as_it_is", "emilia", "r128"
 
 SOUNDS = pa.schema(
@@ -32,6 +36,9 @@ SOUNDS = pa.schema(
         ("media_type", pa.string()),  # declared, or null
         ("payload", pa.large_binary()),
     ]
+)
+PIECE = pa.struct(
+    [(name, pa.float64()) for name in ("start_s", "end_s")] + [(name, pa.string()) for name in ("text", "language")]
 )
 FILES = pa.schema(
     [
@@ -43,6 +50,7 @@ FILES = pa.schema(
         ("source_bytes", pa.int64()),
         ("duration_s", pa.float64()),
         ("damaged_packets", pa.int32()),
+        ("cut_short", pa.int8()),  # 1 where the file ends before its own structure says
         ("frames", pa.int32()),  # of 32 ms
         ("speech_frames", pa.int32()),  # probability at least the detector's threshold
         ("silent_frames", pa.int32()),  # below -60 dBFS
@@ -60,7 +68,8 @@ RECORDS = pa.schema(
         ("part", pa.int32()),  # counts the records of a file
         ("start_s", pa.float64()),  # in the file
         ("end_s", pa.float64()),
-        ("is_whole", pa.bool_()),  # the file's caption is this record's
+        ("is_whole", pa.bool_()),  # it is the file, from its first sample to its last
+        ("holds_all_speech", pa.bool_()),  # no speech of the file lies outside: the file's transcript is this record's
         ("samples", pa.int64()),
         ("duration_s", pa.float64()),
         ("sample_rate_hz", pa.int32()),
@@ -68,6 +77,7 @@ RECORDS = pa.schema(
         ("source_codec", pa.string()),
         ("source_rate_hz", pa.int32()),
         ("source_channels", pa.int32()),
+        ("cut_short", pa.int8()),  # of the file
         ("frames", pa.int32()),
         ("speech_frames", pa.int32()),
         ("silent_frames", pa.int32()),
@@ -81,6 +91,7 @@ RECORDS = pa.schema(
         ("dnsmos_background", pa.float64()),
         ("dnsmos_overall", pa.float64()),
         ("gain_db", pa.float64()),  # applied to what was written
+        ("heard", pa.list_(PIECE)),  # by the transcriber; null where it is off
         ("fingerprint", pa.large_binary()),  # little-endian uint32 words
         ("band_keys", pa.list_(pa.uint64())),  # 20, or none for a sound too short
         ("sha256", pa.binary(32)),  # of the payload
@@ -97,7 +108,7 @@ PAYLOADS = pa.schema(
 FAILED = pa.schema(
     [
         ("row", pa.int32()),
-        ("reason", pa.string()),  # filters.audio.limits.AudioFailure
+        ("reason", pa.string()),  # filters.audio.limits.AudioFailed
         ("detail", pa.string()),
         ("limit", pa.string()),  # a field of AudioLimits, or null
         ("observed", pa.float64()),
@@ -130,6 +141,7 @@ class Settings:
     level: Level = field(default_factory=Level)
     log_mel: LogMel | None = None
     scorers: tuple[str, ...] = ()  # "dnsmos"
+    transcriber: Whisper | None = None
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> "Settings":
@@ -137,7 +149,7 @@ class Settings:
         unknown = set(config.get("scorers", ())) - {"dnsmos"}
         if unknown:
             raise ValueError(f"audio: no scorer named {sorted(unknown)[0]!r}; there is: 'dnsmos'")
-        mel = config.get("log_mel")
+        mel, recogniser = config.get("log_mel"), config.get("transcriber")
         return cls(
             AudioLimits(**config.get("limits", {})),
             Vad(**config.get("vad", {})),
@@ -145,6 +157,7 @@ class Settings:
             Level(**config.get("level", {})),
             None if mel is None else LogMel(**mel),
             tuple(sorted(config.get("scorers", ()))),
+            None if recogniser is None else Whisper.of(recogniser),
         )
 
 
@@ -165,12 +178,13 @@ class Studio:
         self.settings = settings
         self.detector = SpeechDetector(given.get(vad.MODEL))
         self.quality = QualityScorer(given.get("dnsmos")) if "dnsmos" in settings.scorers else None
+        self.transcriber = settings.transcriber.load() if settings.transcriber else None
 
-    def make(self, sound: Sound, source_bytes: int) -> Made:
-        """Return the file's signals and its records."""
-        heard = Heard.of(sound, self.detector, self.settings)
+    def make(self, sound: Sound, source_bytes: int, beat: Beat = lambda: None) -> Made:
+        """Return the file's signals and its records; `beat` is called every few seconds of work."""
+        heard = Heard.of(sound, self.detector, self.settings, beat)
         cuts = segment(heard.spans, heard.probabilities, len(sound.samples), self.settings.segments).tolist()
-        parts = [self._part(heard, *one) for one in cuts]
+        parts = [self._part(heard, start, end, beat) for start, end in cuts]
         file = {
             **heard.source,
             "source_bytes": source_bytes,
@@ -186,17 +200,21 @@ class Studio:
         records, payloads = [one[0] for one in parts], [one[1] for one in parts]
         return Made(file, records, payloads)
 
-    def _part(self, heard: "Heard", start: int, end: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    def _part(
+        self, heard: "Heard", start: int, end: int, beat: Beat = lambda: None
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        beat()
         samples = heard.sound.samples[start:end]
         record = heard.measure(start, end)
         gain_db = self._gain_db(record, heard)
         written = loudness.amplify(samples, gain_db)
         payload = encode_flac(written)
         print_ = fingerprint(samples)
-        mos = self.quality.score(samples) if self.quality else (None, None, None)
+        mos = self.quality.score(samples, beat) if self.quality else (None, None, None)
         record |= dict(zip(("dnsmos_signal", "dnsmos_background", "dnsmos_overall"), mos, strict=True))
         record |= {
             "gain_db": gain_db,
+            "heard": None if self.transcriber is None else self.transcriber.transcribe(samples, beat),
             "fingerprint": print_.words.astype("<u4").tobytes(),
             "band_keys": print_.keys.tolist(),
             "sha256": hashlib.sha256(payload).digest(),
@@ -229,9 +247,9 @@ class Heard:
     peak_dbfs: float
 
     @classmethod
-    def of(cls, sound: Sound, detector: SpeechDetector, settings: Settings) -> "Heard":
+    def of(cls, sound: Sound, detector: SpeechDetector, settings: Settings, beat: Beat = lambda: None) -> "Heard":
         """Return the sound, listened to."""
-        probabilities, powers = detector.probabilities(sound.samples), signals.frame_powers(sound.samples)
+        probabilities, powers = detector.probabilities(sound.samples, beat), signals.frame_powers(sound.samples)
         return cls(
             sound,
             probabilities,
@@ -253,6 +271,7 @@ class Heard:
             "source_codec": sound.codec,
             "source_rate_hz": sound.rate_hz,
             "source_channels": sound.channels,
+            "cut_short": int(sound.is_cut),
         }
 
     def counts(self, start: int, end: int) -> dict[str, int]:
@@ -273,6 +292,7 @@ class Heard:
             "start_s": start / RATE_HZ,
             "end_s": end / RATE_HZ,
             "is_whole": start == 0 and end == len(self.sound.samples),
+            "holds_all_speech": not len(self.spans) or bool(start <= self.spans[0, 0] and self.spans[-1, 1] <= end),
             "samples": end - start,
             "duration_s": (end - start) / RATE_HZ,
             "sample_rate_hz": RATE_HZ,
@@ -309,15 +329,15 @@ def factory(config: Mapping[str, Any]) -> Worker:
         failed: list[dict[str, Any]] = []
         column = sounds.column("payload")
         for row, about in enumerate(sounds.select(["uri", "media_type"]).to_pylist()):
-            progress(row)
+            beat = partial(progress, row)
+            beat()
             payload = b"" if not column[row].is_valid else column[row].as_buffer().to_pybytes()
             try:
-                sound = decode(payload, about["uri"] or "", about["media_type"], studio.settings.limits)
+                sound = decode(payload, about["uri"] or "", about["media_type"], studio.settings.limits, beat)
             except AudioError as error:
                 failed.append(_failure(row, error))
                 continue
-            progress(WHOLE_BATCH)
-            made = studio.make(sound, len(payload))
+            made = studio.make(sound, len(payload), beat)
             files.append({"row": row, **made.file})
             records += [{"row": row, "part": part, **one} for part, one in enumerate(made.records)]
             payloads += [{"row": row, "part": part, **one} for part, one in enumerate(made.payloads)]

@@ -1,5 +1,6 @@
 """DNSMOS P.835: what listeners would say of a sound's speech, background and whole (Reddy et al. 2022)."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -33,13 +34,14 @@ class QualityScorer:
     def __init__(self, path: Path | None = None) -> None:
         self._session = session_of(path or model_path(MODEL))
 
-    def score(self, samples: Any) -> Mos:
+    def score(self, samples: Any, beat: Callable[[], None] = lambda: None) -> Mos:
         """Return the mean over windows of 9.01 s, one every second; a shorter sound is repeated, n > 0."""
         while len(samples) < _LENGTH:
             samples = np.concatenate([samples, samples])
         count = int(len(samples) // RATE_HZ - 9.01) + 1
         scores = []
         for start in range(0, count * RATE_HZ, RATE_HZ):
+            beat()
             window = samples[start : start + _LENGTH]
             if len(window) == _LENGTH:
                 raw = self._session.run(None, {"input_1": window[None]})[0][0]

@@ -3,6 +3,7 @@
 The sequence form of the model takes many frames in a call and answers with the same bits as one call for each.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,12 +54,16 @@ class SpeechDetector:
     def __init__(self, path: Path | None = None) -> None:
         self._session = session_of(path or model_path(MODEL))
 
-    def probabilities(self, samples: Any) -> Any:
-        """Return float32[ceil(n / FRAME)] in [0, 1]: how likely each frame of float32[n] is speech."""
+    def probabilities(self, samples: Any, beat: Callable[[], None] = lambda: None) -> Any:
+        """Return float32[ceil(n / FRAME)] in [0, 1]: how likely each frame of float32[n] is speech.
+
+        `beat` is called every 8 s of sound.
+        """
         count = -(-len(samples) // FRAME)
         out = np.empty(count, np.float32)
         hidden = cell = np.zeros((1, 1, 128), np.float32)
         for start in range(0, count, _FRAMES_AT_ONCE):
+            beat()
             block = _with_context(samples, start, min(start + _FRAMES_AT_ONCE, count))
             found, hidden, cell = self._session.run(None, {"input": block, "h": hidden, "c": cell})
             out[start : start + len(block)] = found.ravel()

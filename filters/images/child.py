@@ -10,24 +10,23 @@ import pyarrow as pa
 from PIL import Image
 
 from filters.guard_child import WHOLE_BATCH, Outputs, Progress, Worker
-from filters.images.captions import CAPTION_SIGNALS, caption_signals
 from filters.images.color import flatten
-from filters.images.decode import Decoded, ImageError, ImageFault, check_size, decode
+from filters.images.decode import Decoded, ImageError, check_size, decode
 from filters.images.encode import MAX_SIDE_PX, MEDIA_TYPES, Encode, encode
 from filters.images.faces import blur_faces, find_faces
+from filters.images.known import md5_of, pdq_hash
 from filters.images.nsfw import nsfw_score
 from filters.images.phash import luma, phash64
 from filters.images.resize import Resize, resize, scaled_size
-from filters.images.scorers import Scorer, score
 from filters.images.signals import measure
 from manifests.limits import MediaLimits
+from manifests.reasons import ImageFault
 
 IMAGES = pa.schema(
     [
         ("uri", pa.string()),
         ("media_type", pa.string()),  # declared, or null; the content alone decides
         ("payload", pa.large_binary()),
-        ("caption", pa.string()),  # or null
     ]
 )
 RECORDS = pa.schema(
@@ -62,11 +61,12 @@ RECORDS = pa.schema(
 )
 NSFW = pa.field("nsfw_score", pa.float64())  # [0, 1], filters.images.nsfw
 FACES = (pa.field("face_count", pa.int32()), pa.field("faces", pa.list_(pa.list_(pa.float32(), 5))))
+HASHES = {"md5": pa.field("md5", pa.binary(16)), "pdq": pa.field("pdq", pa.binary(32))}  # filters.images.known
 PAYLOADS = pa.schema([("row", pa.int32()), ("bytes", pa.large_binary())])
 FAILED = pa.schema(
     [
         ("row", pa.int32()),
-        ("reason", pa.string()),  # filters.images.decode.ImageFault
+        ("reason", pa.string()),  # manifests.reasons.ImageFault
         ("detail", pa.string()),
         ("limit", pa.int64()),  # the limit it is beyond, or null
         ("observed", pa.int64()),
@@ -80,8 +80,7 @@ class Settings:
 
     nsfw      measure `nsfw_score`; its model must be there (filters.models.fetch_model)
     faces     no | find (`face_count`, `faces`) | blur (so too, and the stored file shows them blurred)
-    captions  measure the captions (filters.images.captions); the language model must be there
-    scorers   models of the user's, a float64 column each (filters.images.scorers)
+    hashes    further hashes to take: md5 of the file, pdq of the picture
     """
 
     resize: Resize = field(default_factory=Resize)
@@ -89,12 +88,13 @@ class Settings:
     limits: MediaLimits = field(default_factory=MediaLimits)
     nsfw: bool = False
     faces: str = "no"
-    captions: bool = False
-    scorers: tuple[Scorer, ...] = ()
+    hashes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.faces not in ("no", "find", "blur"):
             raise ValueError(f"faces must be no, find or blur, got {self.faces!r}")
+        if unknown := sorted(set(self.hashes) - HASHES.keys()):
+            raise ValueError(f"hashes are {', '.join(HASHES)}, got {unknown[0]!r}")
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> "Settings":
@@ -102,27 +102,17 @@ class Settings:
         given = dict(config)
         for name, kind in (("resize", Resize), ("encode", Encode), ("limits", MediaLimits)):
             given[name] = kind(**given.get(name, {}))
-        given["scorers"] = tuple(_scorer(one) for one in given.get("scorers", ()))
+        given["hashes"] = tuple(given.get("hashes", ()))
         return cls(**given)
 
     @property
     def records(self) -> pa.Schema:
         """Return the columns of "records"."""
         schema = RECORDS
-        for column in ((NSFW,) if self.nsfw else ()) + (FACES if self.faces != "no" else ()):
-            schema = schema.append(column)
-        for scorer in self.scorers:
-            schema = schema.append(pa.field(scorer.column, pa.float64()))
-        for column in CAPTION_SIGNALS if self.captions else ():
+        found = FACES if self.faces != "no" else ()
+        for column in (*((NSFW,) if self.nsfw else ()), *found, *(HASHES[name] for name in self.hashes)):
             schema = schema.append(column)
         return schema
-
-
-def _scorer(described: Mapping[str, Any]) -> Scorer:
-    fields: dict[str, Any] = {
-        key: tuple(value) if isinstance(value, list) else value for key, value in described.items()
-    }
-    return Scorer(**fields)
 
 
 def factory(config: Mapping[str, Any]) -> Worker:
@@ -137,7 +127,7 @@ def factory(config: Mapping[str, Any]) -> Worker:
     _warm(settings)
 
     def work(images: pa.RecordBatch, progress: Progress) -> Outputs:
-        payloads, captions = images.column("payload"), images.column("caption").to_pylist()
+        payloads = images.column("payload")
         kept: list[tuple[Any, ...]] = []
         stored: list[tuple[int, bytes]] = []
         failed: list[tuple[Any, ...]] = []
@@ -146,7 +136,7 @@ def factory(config: Mapping[str, Any]) -> Worker:
             payload = payloads[row].as_buffer()
             try:
                 content = payload.to_pybytes() if payload is not None else b""
-                record, data = produce(content, settings, captions[row])
+                record, data = produce(content, settings)
             except ImageError as fault:
                 failed.append((row, str(fault.reason), fault.detail, fault.limit, fault.observed))
             else:
@@ -154,7 +144,7 @@ def factory(config: Mapping[str, Any]) -> Worker:
                 stored.append((row, data))
         progress(WHOLE_BATCH)
         return {
-            "records": _with_captions(kept, images, settings),
+            "records": _batch(kept, settings.records),
             "payloads": _batch(stored, PAYLOADS),
             "failed": _batch(failed, FAILED),
         }
@@ -162,18 +152,18 @@ def factory(config: Mapping[str, Any]) -> Worker:
     return work
 
 
-def produce(payload: bytes, settings: Settings, caption: str | None = None) -> tuple[tuple[Any, ...], bytes]:
-    """Return (columns of `Settings.records` between `row` and the captions, file to store); raises ImageError."""
+def produce(payload: bytes, settings: Settings) -> tuple[tuple[Any, ...], bytes]:
+    """Return (columns of `Settings.records` after `row`, file to store); raises ImageError."""
     image = decode(payload, settings.limits)
     gray = luma(image.pixels)
     measured = _about(payload, image, phash64(gray)) + measure(image.pixels, gray)
     scored, shown = _scored(image.pixels, settings)
-    own = tuple(score(scorer, image.pixels, caption) for scorer in settings.scorers)
+    hashes = tuple(md5_of(payload) if name == "md5" else pdq_hash(image.pixels) for name in settings.hashes)
     small = _stored_pixels(shown, settings)
     data = encode(small, settings.encode)
     height, width = small.shape[:2]
     stored = (MEDIA_TYPES[settings.encode.format], len(data), hashlib.sha256(data).digest(), width, height)
-    return (*measured, *stored, *scored, *own), data
+    return (*measured, *stored, *scored, *hashes), data
 
 
 def _about(payload: bytes, image: Decoded, phash: int) -> tuple[Any, ...]:
@@ -202,26 +192,14 @@ def _stored_pixels(pixels: Any, settings: Settings) -> Any:
     return resize(pixels, settings.resize)
 
 
-def _with_captions(kept: list[tuple[Any, ...]], images: pa.RecordBatch, settings: Settings) -> pa.RecordBatch:
-    schema = settings.records
-    if not settings.captions:
-        return _batch(kept, schema)
-    plain = pa.schema([one for one in schema if one.name not in CAPTION_SIGNALS.names])
-    records = _batch(kept, plain)
-    captions = caption_signals(images.column("caption").take(records.column("row")))
-    return pa.record_batch([*records.columns, *captions.columns], schema=schema)
-
-
 def _warm(settings: Settings) -> None:
     """Compile every kernel and load every model, so that no record's clock pays for it."""
     for size in ((2, 2), (600, 600)):
         pixels = np.full((*size, 3), 128, np.uint8)
         data = encode(pixels, Encode("png", 1))
-        produce(data, settings, "warm")
+        produce(data, settings)
     flatten(Image.fromarray(np.full((2, 2, 4), 9, np.uint8)), 0)
     resize(pixels, Resize("keep_ratio", 7))
-    if settings.captions:
-        caption_signals(pa.array(["words", None], pa.string()))
 
 
 def _batch(rows: list[tuple[Any, ...]], schema: pa.Schema) -> pa.RecordBatch:

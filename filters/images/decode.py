@@ -10,7 +10,6 @@ import struct
 import warnings
 import zlib
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 from PIL import Image, ImageFile, UnidentifiedImageError
@@ -19,6 +18,7 @@ from filters.images.color import MODES, flatten
 from filters.images.frames import frame_count
 from filters.images.orientation import orientation_of, upright
 from manifests.limits import MediaLimits
+from manifests.reasons import ImageFault
 
 DECODE_VERSION = 1  # part of the stage key
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF")
@@ -26,19 +26,6 @@ LIMITS = MediaLimits()
 
 Image.MAX_IMAGE_PIXELS = None  # `check_size` stands before every decode, with the limit of the job
 ImageFile.LOAD_TRUNCATED_IMAGES = False
-
-
-class ImageFault(StrEnum):
-    """Why an image is quarantined; a closed list. `limit` and `observed` stand beside the first four."""
-
-    TOO_MANY_BYTES = "image_too_many_bytes"  # limits.max_image_bytes
-    TOO_MANY_PIXELS = "image_too_many_pixels"  # limits.max_image_pixels
-    SIDE_TOO_LONG = "image_side_too_long"  # limits.max_image_side_px
-    EMPTY_PAYLOAD = "empty_payload"
-    UNKNOWN_FORMAT = "image_unknown_format"  # none of FORMATS, whatever its name says
-    TRUNCATED = "image_truncated"
-    DAMAGED = "image_damaged"  # its decoder refused it, or warned
-    PIXEL_TYPE = "image_pixel_type"  # 32-bit or floating point: no grey level is white
 
 
 class ImageError(Exception):

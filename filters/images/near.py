@@ -85,7 +85,7 @@ def match_near(cluster_offsets: Any, hashes: Any, distance: int, max_leaders: in
 
 
 @kernel
-def _bits(x: Any) -> int:
+def bit_count(x: Any) -> int:
     """Return how many bits of a uint64 are set."""
     x = x - ((x >> np.uint64(1)) & np.uint64(0x5555555555555555))
     x = (x & np.uint64(0x3333333333333333)) + ((x >> np.uint64(2)) & np.uint64(0x3333333333333333))
@@ -119,7 +119,7 @@ def _link(keys: Any, hashes: Any, distance: int, hot: int, edges: Any) -> tuple[
         largest = max(largest, end - start)
         if end - start == 2:
             buckets += 1
-            if _bits(hashes[start] ^ hashes[start + 1]) <= distance:
+            if bit_count(hashes[start] ^ hashes[start + 1]) <= distance:
                 edges[count, 0], edges[count, 1] = start + 1, start
                 count += 1
         elif end - start > 2:
@@ -147,7 +147,7 @@ def _join(hashes: Any, order: Any, distance: int, hot: int, edges: Any) -> tuple
             continue
         firsts[distinct] = i
         for j in range(max(distinct - hot, 0), distinct):
-            if _bits(hashes[firsts[j]] ^ hashes[i]) <= distance:
+            if bit_count(hashes[firsts[j]] ^ hashes[i]) <= distance:
                 a, b = _root(roots, i), _root(roots, firsts[j])
                 if a != b:
                     roots[max(a, b)] = min(a, b)
@@ -164,7 +164,7 @@ def _lead(offsets: Any, hashes: Any, distance: int, most: int, leader: Any, cut:
         count, all_leaders = 0, 0
         for i in range(offsets[cluster], offsets[cluster + 1]):
             for k in range(count):
-                if _bits(hashes[leaders[k]] ^ hashes[i]) <= distance:
+                if bit_count(hashes[leaders[k]] ^ hashes[i]) <= distance:
                     leader[i] = leaders[k]
                     break
             if leader[i] < 0:

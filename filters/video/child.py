@@ -5,8 +5,10 @@
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -14,7 +16,7 @@ import pyarrow as pa
 from filters.guard_child import WHOLE_BATCH, Outputs, Progress, Worker
 from filters.images.phash import luma, phash64
 from filters.video.audio_track import MEDIA_TYPE
-from filters.video.clips import US, Clip, Cut, clip_at, clips_of
+from filters.video.clips import US, Clip, Cut, clip_at, clip_of, clips_of
 from filters.video.frames import Meter, Moment, Track
 from filters.video.limits import VideoFailed, VideoLimits, VideoRefusedError
 from filters.video.probe import Probe, open_video, probe, video_stream
@@ -98,11 +100,43 @@ class Video:
     parts: list[Part]  # the time line
 
 
+@dataclass
+class Watched:
+    """A video that was read to its end; `reader` holds what was kept of it while its container is open."""
+
+    reader: Reader
+    told: Probe
+    track: Track
+    shot_count: int
+    cut: Cut
+
+
+@contextmanager
+def watched(
+    data: Any, settings: VideoSettings, limits: VideoLimits, beat: Callable[[], None] | None = None
+) -> Iterator[Watched]:
+    """Open a video, read it, cut it into clips. `beat` is called at every packet: a sign of life.
+
+    Raises VideoRefusedError.
+    """
+    with open_video(data, limits) as container:
+        stream = video_stream(container, limits)
+        told = probe(container, stream)
+        reader = Reader(container, stream, settings, limits)
+        reader.read(beat)
+        _check_end(reader, told, limits)
+        track = reader.meter.track()
+        found = cuts(content_scores(track.sums, track.sample_count), settings.cut_threshold, settings.min_shot_frames)
+        cut = clips_of(found, track.times_us, track.end_us, settings.min_clip_s, settings.max_clip_s)
+        yield Watched(reader, told, track, len(found) + 1, cut)
+
+
 def read_video(
     data: Any,
     sidecar: bytes | None = None,
     settings: VideoSettings | None = None,
     limits: VideoLimits | None = None,
+    beat: Callable[[], None] | None = None,
 ) -> Video:
     """Return what a video comes to.
 
@@ -111,16 +145,12 @@ def read_video(
     Raises VideoRefusedError.
     """
     settings, limits = settings or VideoSettings(), limits or VideoLimits()
-    with open_video(data, limits) as container:
-        stream = video_stream(container, limits)
-        told = probe(container, stream)
-        reader = Reader(container, stream, settings, limits)
-        reader.read()
-        _check_end(reader, told, limits)
-        return _video(reader, told, _sidecar(sidecar, limits))
+    with watched(data, settings, limits, beat) as seen:
+        return _video(seen, read_sidecar(sidecar, limits))
 
 
-def _sidecar(payload: bytes | None, limits: VideoLimits) -> Subtitles:
+def read_sidecar(payload: bytes | None, limits: VideoLimits) -> Subtitles:
+    """Return the cues of a sidecar within the limits; one that is too large has none, and counts as left out."""
     if payload is None or len(payload) > limits.max_subtitle_bytes:
         return Subtitles([], 0, int(payload is not None))
     return read_subtitles(payload, limits.max_cues)
@@ -132,13 +162,13 @@ def _check_end(reader: Reader, told: Probe, limits: VideoLimits) -> None:
     if not reader.meter.frame_count:
         reason = VideoFailed.DAMAGED_STREAM if decoder.damaged_count else VideoFailed.NO_FRAMES
         raise VideoRefusedError(reason, "no frame decodes", observed=decoder.damaged_count)
-    if decoder.damaged_count > limits.max_damaged_fraction * decoder.packet_count:
+    if decoder.damaged_count > limits.max_video_damaged_fraction * decoder.packet_count:
         raise VideoRefusedError(
-            VideoFailed.DAMAGED_STREAM, limit="max_damaged_fraction", observed=decoder.damaged_count
+            VideoFailed.DAMAGED_STREAM, limit="max_video_damaged_fraction", observed=decoder.damaged_count
         )
     missing_s = _missing_us(reader, told) / US
-    if missing_s > max(limits.max_missing_s, limits.max_missing_fraction * told.declared_duration_s):
-        raise VideoRefusedError(VideoFailed.TRUNCATED, limit="max_missing_s", observed=round(missing_s))
+    if missing_s > max(limits.max_video_missing_s, limits.max_video_missing_fraction * told.declared_duration_s):
+        raise VideoRefusedError(VideoFailed.TRUNCATED, limit="max_video_missing_s", observed=round(missing_s))
 
 
 def _missing_us(reader: Reader, told: Probe) -> int:
@@ -156,43 +186,43 @@ def _missing_us(reader: Reader, told: Probe) -> int:
     return round(told.declared_duration_s * US) - (end_us - start_us)
 
 
-def _video(reader: Reader, told: Probe, sidecar: Subtitles) -> Video:
-    settings, track = reader.settings, reader.meter.track()
-    scores = content_scores(track.sums, track.sample_count)
-    found = cuts(scores, settings.cut_threshold, settings.min_shot_frames)
-    cut = clips_of(found, track.times_us, track.end_us, settings.min_clip_s, settings.max_clip_s)
-    parts = [*_frames(reader, track, cut.clips), *_cues(reader, sidecar, cut.clips), *_sound(reader)]
+def _video(seen: Watched, sidecar: Subtitles) -> Video:
+    reader, track, clips = seen.reader, seen.track, seen.cut.clips
+    parts = [*frame_parts(reader, track, clips), *cue_parts(reader, sidecar, clips), *_sound(reader)]
     cues = [cue for cue, _ in reader.cues] or sidecar.cues
-    summary = _summary(reader, told, track, cut) | {
-        "shot_count": len(found) + 1,
+    told = summary(seen) | {
         "cues_skipped": sidecar.skipped,
         "cues_left_out": sidecar.left_out + reader.cues_left_out,
+        "audio_failed": reader.copy.failed if reader.copy is not None else None,
         "text": transcript(cues) or None,
     }
-    return Video(summary, [_clip(n, clip, track, reader.kept) for n, clip in enumerate(cut.clips)], timeline(parts))
+    return Video(told, [clip_row(n, clip, track, reader.kept) for n, clip in enumerate(clips)], timeline(parts))
 
 
-def _summary(reader: Reader, told: Probe, track: Track, cut: Cut) -> dict[str, Any]:
-    width, height = told.width_px, told.height_px
+def summary(seen: Watched) -> dict[str, Any]:
+    """Return what is told of a whole video: the columns of VIDEOS but those of its words and sound."""
+    reader, track, cut = seen.reader, seen.track, seen.cut
+    width, height = seen.told.width_px, seen.told.height_px
     if reader.turn_degrees % 180:
         width, height = height, width
     return {
-        **asdict(told),
+        **asdict(seen.told),
         "width_px": width,
         "height_px": height,
         "rotation_degrees": reader.turn_degrees,
         **signals_of(track, 0, len(track.times_us)),
+        "shot_count": seen.shot_count,
         "clip_count": len(cut.clips),
         "short_shot_count": cut.short_count,
         "short_shot_s": cut.short_us / US,
         "damaged_packet_count": reader.decoder.damaged_count,
         "frames_left_out": reader.left_out,
-        "audio_failed": reader.copy.failed if reader.copy is not None else None,
         "key_hashes": [kept.values["phash"] for kept in reader.kept],
     }
 
 
-def _clip(index: int, clip: Clip, track: Track, kept: list[Kept]) -> dict[str, Any]:
+def clip_row(index: int, clip: Clip, track: Track, kept: list[Kept]) -> dict[str, Any]:
+    """Return a row of CLIPS, without the row of its video."""
     return {
         "clip": index,
         "shot": clip.shot,
@@ -203,7 +233,8 @@ def _clip(index: int, clip: Clip, track: Track, kept: list[Kept]) -> dict[str, A
     }
 
 
-def _frames(reader: Reader, track: Track, clips: list[Clip]) -> list[Part]:
+def frame_parts(reader: Reader, track: Track, clips: list[Clip]) -> list[Part]:
+    """Return the kept frames, each shown until the next one is, the last until the video ends."""
     ends = [*(one.time_us for one in reader.kept[1:]), track.end_us][: len(reader.kept)]
     return [
         Part("frame", one.time_us, end, one.values | {"clip": clip_at(clips, one.index)}, one.payload)
@@ -211,7 +242,7 @@ def _frames(reader: Reader, track: Track, clips: list[Clip]) -> list[Part]:
     ]
 
 
-def _cues(reader: Reader, sidecar: Subtitles, clips: list[Clip]) -> list[Part]:
+def cue_parts(reader: Reader, sidecar: Subtitles, clips: list[Clip]) -> list[Part]:
     """Return the text parts: embedded cues and the sidecar's, each within the clip in which it starts."""
     said = [(cue, language, "embedded") for cue, language in reader.cues]
     said += [(cue, None, "sidecar") for cue in sidecar.cues]
@@ -224,7 +255,7 @@ def _cues(reader: Reader, sidecar: Subtitles, clips: list[Clip]) -> list[Part]:
                 "text": cue.text,
                 "declared_language": language,
                 "origin": origin,
-                "clip": next((n for n, clip in enumerate(clips) if clip.start_us <= cue.start_us < clip.end_us), None),
+                "clip": clip_of(clips, cue.start_us),
             },
         )
         for cue, language, origin in said
@@ -262,9 +293,9 @@ def factory(config: Mapping[str, Any]) -> Worker:
             sidecar = sidecars[row].as_py() if sidecars is not None else None
             buffer = payloads[row].as_buffer() if payloads[row].is_valid else pa.py_buffer(b"")
             try:
-                video = read_video(buffer, sidecar, settings, limits)
+                video = read_video(buffer, sidecar, settings, limits, partial(progress, row))
             except VideoRefusedError as why:
-                found["failed"].append(_failed(row, why))
+                found["failed"].append(failed_row(row, why))
                 continue
             _add(found, row, video)
         progress(WHOLE_BATCH)
@@ -285,7 +316,7 @@ def _add(found: dict[str, list[dict[str, Any]]], row: int, video: Video) -> None
     found["clips"] += [{"row": row} | clip for clip in video.clips]
 
 
-def _failed(row: int, why: VideoRefusedError) -> dict[str, Any]:
+def failed_row(row: int, why: VideoRefusedError) -> dict[str, Any]:
     return {
         "row": row,
         "reason": str(why.reason),

@@ -1,5 +1,6 @@
 """Clips: shots, cut to a length that a trainer can take. What is too short is left out, and counted."""
 
+from bisect import bisect_right
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -58,10 +59,14 @@ def clips_of(
 
 def clip_at(clips: list[Clip], frame: int) -> int | None:
     """Return the index of the clip that holds a frame, or None."""
-    for index, clip in enumerate(clips):
-        if clip.first <= frame < clip.last:
-            return index
-    return None
+    at = bisect_right(clips, frame, key=lambda clip: clip.first) - 1
+    return at if at >= 0 and frame < clips[at].last else None
+
+
+def clip_of(clips: list[Clip], time_us: int) -> int | None:
+    """Return the index of the clip that is shown at a time, or None."""
+    at = bisect_right(clips, time_us, key=lambda clip: clip.start_us) - 1
+    return at if at >= 0 and time_us < clips[at].end_us else None
 
 
 def _pieces(bounds: npt.NDArray[np.int64], first: int, last: int, max_us: int) -> list[tuple[int, int]]:

@@ -107,8 +107,8 @@ class Decoder:
         for frame in frames:
             self._count(frame)
             time_us = self.clock.time_us(frame.pts)
-            if time_us > self.limits.max_duration_s * US:
-                raise VideoRefusedError(VideoFailed.TOO_LONG, "decoded", "max_duration_s", time_us // US)
+            if time_us > self.limits.max_video_s * US:
+                raise VideoRefusedError(VideoFailed.TOO_LONG, "decoded", "max_video_s", time_us // US)
             yield Moment(frame, time_us, self._own_us(frame.duration))
 
     def _own_us(self, ticks: int | None) -> int:

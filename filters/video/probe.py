@@ -145,8 +145,10 @@ def video_stream(container: Any, limits: VideoLimits) -> Any:
 
     Raises VideoRefusedError where there is none, or it lies beyond the limits.
     """
-    if len(container.streams) > limits.max_streams:
-        raise VideoRefusedError(VideoFailed.TOO_MANY_STREAMS, limit="max_streams", observed=len(container.streams))
+    if len(container.streams) > limits.max_video_streams:
+        raise VideoRefusedError(
+            VideoFailed.TOO_MANY_STREAMS, limit="max_video_streams", observed=len(container.streams)
+        )
     for stream in container.streams.video:
         if not stream.disposition & av.stream.Disposition.attached_pic:
             _check(stream, container, limits)
@@ -212,12 +214,12 @@ def _check(stream: Any, container: Any, limits: VideoLimits) -> None:
     pixels = context.width * context.height
     if pixels > limits.max_frame_pixels:
         raise VideoRefusedError(VideoFailed.TOO_MANY_PIXELS, limit="max_frame_pixels", observed=pixels)
-    if max(context.width, context.height) > limits.max_side_px:
+    if max(context.width, context.height) > limits.max_frame_side_px:
         side = max(context.width, context.height)
-        raise VideoRefusedError(VideoFailed.SIDE_TOO_LONG, limit="max_side_px", observed=side)
+        raise VideoRefusedError(VideoFailed.SIDE_TOO_LONG, limit="max_frame_side_px", observed=side)
     duration_s = declared_duration_s(container, stream)
-    if duration_s > limits.max_duration_s:
-        raise VideoRefusedError(VideoFailed.TOO_LONG, "declared", "max_duration_s", int(duration_s))
+    if duration_s > limits.max_video_s:
+        raise VideoRefusedError(VideoFailed.TOO_LONG, "declared", "max_video_s", int(duration_s))
 
 
 def _has_sync(head: bytes, size: int) -> bool:

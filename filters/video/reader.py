@@ -9,6 +9,7 @@ from typing import Any
 from av.error import FFmpegError
 from av.video.reformatter import VideoReformatter
 
+from filters.images.nsfw import nsfw_score
 from filters.images.phash import luma, phash64
 from filters.video.audio_track import AudioCopy
 from filters.video.clips import US
@@ -33,6 +34,7 @@ class VideoSettings:
     frame_max_side_px: int = 512
     frame_quality: int = 95  # of JPEG
     audio: bool = True  # copy the sound
+    nsfw: bool = False  # score every kept frame (filters.images.nsfw); its model must be there
 
     def __post_init__(self) -> None:
         """Refuse settings that could not be followed."""
@@ -85,8 +87,8 @@ class Reader:
         self.copy = AudioCopy(self.sound, self.limits.max_audio_bytes) if self.sound is not None else None
         self.captions = [s for s in self.container.streams.subtitles if s.codec_context is not None]
 
-    def read(self) -> None:
-        """Read to the end.
+    def read(self, beat: Callable[[], None] | None = None) -> None:
+        """Read to the end; `beat` is called at every packet.
 
         Raises VideoRefusedError.
         """
@@ -95,6 +97,8 @@ class Reader:
         if self.copy is not None and self.sound is not None:
             handlers[self.sound.index] = self.copy.add
         for packet in packets(self.container, streams):
+            if beat is not None:
+                beat()
             if packet.stream.index == self.stream.index:
                 for moment in self.decoder.decode(packet):
                     try:
@@ -142,6 +146,8 @@ class Reader:
             "is_keyframe": is_key,
             "phash": None if is_flat(grey) else phash64(grey),
         }
+        if self.settings.nsfw:
+            values["nsfw_score"] = nsfw_score(pixels)
         return Kept(self.meter.frame_count - 1, moment.time_us, is_key, values, payload)
 
     def _caption(self, packet: Any) -> None:

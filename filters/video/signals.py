@@ -78,4 +78,12 @@ CORPUSMILL_VIDEO_V1 = (
     Rule("corpusmill_video_v1/still_s", "longest_still_s", max=5.0),
     Rule("corpusmill_video_v1/still_frame_fraction", "still_frame_count", per="frame_count", max=0.9),
 )
-PROFILES = {"corpusmill_video_v1": CORPUSMILL_VIDEO_V1}
+# Ours: somebody speaks in a tenth of the clip at least.
+SPOKEN_VIDEO_V1 = (Rule("spoken_video_v1/speech_fraction", "speech_s", per="duration_s", min=0.1),)
+# The bound of OmniCorpus (Li et al. 2024, section 3.2) for images, here for a clip's worst frame.
+SAFE_VIDEO_V1 = (Rule("safe_video_v1/max_nsfw_score", "max_nsfw_score", max=0.8),)
+PROFILES = {
+    "corpusmill_video_v1": CORPUSMILL_VIDEO_V1,
+    "spoken_video_v1": SPOKEN_VIDEO_V1,
+    "safe_video_v1": SAFE_VIDEO_V1,
+}

@@ -1,7 +1,8 @@
 """The images job from recipe to committed snapshot.
 
-stage -> captions -> link -> components -> route -> verify -> write. Keys work as in the text job: a changed rule runs
-route, verify and write again, a changed size or format everything.
+stage, shown -> captions -> count -> score -> link -> components -> route -> verify -> write. Keys work as in the text
+job: a changed rule runs route, verify and write again, another scorer its own scores as well, a changed size or format
+everything.
 """
 
 from collections import Counter
@@ -10,12 +11,16 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import version as version_of
 from typing import Any
 
+from filters import language
 from filters.images.captions import CAPTION_SIGNALS
 from filters.images.captions import CAPTIONS_VERSION as SIGNALS_OF_CAPTIONS
-from filters.images.child import RECORDS
+from filters.images.child import Settings
 from filters.images.decode import DECODE_VERSION
 from filters.images.encode import ENCODE_VERSION
+from filters.images.faces import FACES_VERSION
+from filters.images.known import KNOWN_VERSION
 from filters.images.near import NEAR_VERSION
+from filters.images.nsfw import NSFW_VERSION
 from filters.images.phash import PHASH_VERSION
 from filters.images.profiles import PROFILES, applicable
 from filters.images.resize import RESIZE_VERSION
@@ -24,10 +29,14 @@ from manifests.keys import digest_of
 from manifests.ledger import Account, balance, total
 from manifests.limits import Limits, MediaLimits
 from manifests.manifest import Manifest, commit, newest_version
-from manifests.runs import RUN_VERSION, partitions_for, save_runs
-from pipelines.images.block import Images
+from manifests.runs import RUN_VERSION, Run, partitions_for, save_runs
+from pipelines.images.block import Images, Scorer
 from pipelines.images.captions import CAPTIONS_VERSION
+from pipelines.images.documents import document_tasks
+from pipelines.images.models import bring, measures_nsfw, model_name, read_lists, shipped
 from pipelines.images.records import LAYOUT
+from pipelines.images.rules import OCCURRENCES, known_column, own_rules
+from pipelines.images.scores import SCORES_VERSION
 from pipelines.launcher import Launcher
 from pipelines.recipe import Input
 from pipelines.sources import SOURCES_VERSION
@@ -41,7 +50,7 @@ from pipelines.stages.units import Inputs, Planned
 from pipelines.tasks import Marker, Phase
 
 JOB = "images"
-VERSION = 1
+VERSION = 2
 DECODERS = ("pillow", "opencv-python-headless")  # another release may give other pixels
 MAX_LEADERS = 64
 
@@ -56,12 +65,35 @@ class ImagesJob:
     media_limits: MediaLimits
     launcher: Launcher
     crawled: Manifest | None = None
+    text: Manifest | None = None  # its documents' alternative texts are captions
 
     def __post_init__(self) -> None:
-        rules = [rule for name in self.block.profiles for rule in PROFILES[name]]
-        self.rules, self.without_scorer = applicable(rules, (*RECORDS.names, *CAPTION_SIGNALS.names))
+        rules = [*own_rules(self.block), *(rule for name in self.block.profiles for rule in PROFILES[name])]
+        self.with_nsfw = measures_nsfw(self.block, rules)
+        self.rules, self.without_scorer = applicable(rules, self._columns())
+        self.lists = read_lists(self.block)
+        self.models = shipped(self.block, with_nsfw=self.with_nsfw)
         self.sources = Inputs(self.inputs, self.launcher.store, self.crawled)
         self.ranges = Ranges(self.launcher, JOB, VERSION, self.limits.partition_bytes)
+
+    def _columns(self) -> tuple[str, ...]:
+        """Return what rules can read."""
+        known = [known_column(each.kind) for each in self.block.known_bad]
+        scored = [scorer.name for scorer in self.block.scorers]
+        measured = Settings.of(self._child()).records.names
+        return (*measured, OCCURRENCES, *known, *scored, *CAPTION_SIGNALS.names)
+
+    def _child(self) -> dict[str, Any]:
+        """Return the settings of the guarded child (filters.images.child.Settings)."""
+        faces = {"none": "no", "count": "find", "blur": "blur"}[self.block.faces]
+        return {
+            "resize": self.block.resize.model_dump(),
+            "encode": self.block.encode.model_dump(),
+            "limits": asdict(self.media_limits),
+            "nsfw": self.with_nsfw,
+            "faces": faces,
+            "hashes": sorted({each.kind for each in self.block.known_bad} - {"sha256"}),
+        }
 
     def described(self) -> dict[str, Any]:
         """Return the settings that decide the bytes of the snapshot."""
@@ -70,13 +102,14 @@ class ImagesJob:
             "rules": judges.to_json(self.rules),
             "rules_without_scorer": list(self.without_scorer),
             **self.block.model_dump(mode="json"),
+            "scorers": [scorer.settings for scorer in self.block.scorers],
+            "known_bad": [each.as_json() for each in self.lists],
         }
 
     def _stage_settings(self) -> dict[str, Any]:
         return {
-            "resize": self.block.resize.model_dump(),
-            "encode": self.block.encode.model_dump(),
-            "limits": asdict(self.media_limits),
+            **self._child(),
+            "models": self._stage_models(),
             "max_record_bytes": self.limits.max_record_bytes,
             "refuse": list(self.block.refuse),
             "near": self.block.dedup.near,
@@ -91,9 +124,16 @@ class ImagesJob:
                 "near": NEAR_VERSION,
                 "sources": SOURCES_VERSION,
                 "runs": RUN_VERSION,
+                **({"nsfw": NSFW_VERSION} if self.with_nsfw else {}),
+                **({"faces": FACES_VERSION} if self.block.faces != "none" else {}),
+                **({"known": KNOWN_VERSION} if self.block.known_bad else {}),
                 **{name: version_of(name) for name in DECODERS},
             },
         }
+
+    def _stage_models(self) -> dict[str, str]:
+        """Return the models that measure pictures; captions are measured later."""
+        return {name: sha256 for name, sha256 in self.models.items() if name != language.MODEL}
 
     def plan(self) -> list[Planned]:
         """Return the units of all inputs in a fixed order."""
@@ -102,6 +142,7 @@ class ImagesJob:
     def run(self) -> tuple[int, Manifest, bool]:
         """Run what is not done, commit, and return (version, manifest, whether it stood already)."""
         before = newest_version(self.launcher.store, JOB)
+        bring(self.launcher.store, self.block, self.lists, sorted(self.models))
         planned = self.plan()
         markers = self._stage(planned)
         staged = Staged.from_markers(markers, LAYOUT.orders)
@@ -113,14 +154,9 @@ class ImagesJob:
 
     def _stage(self, planned: Sequence[Planned]) -> list[Marker]:
         tasks = [each.task for each in planned]
-        child = {
-            "resize": self.block.resize.model_dump(),
-            "encode": self.block.encode.model_dump(),
-            "limits": asdict(self.media_limits),
-        }
         config = {
             "inputs": self.sources.uris,
-            "child": child,
+            "child": self._child(),
             "limits": asdict(self.limits),
             "refuse": list(self.block.refuse),
             "max_distance": self.block.dedup.near or 0,
@@ -133,23 +169,62 @@ class ImagesJob:
         if shards == "auto":
             shards = partitions_for(encoded_bytes, max(1, 2 * self.limits.shard_bytes))
         staged = compact(self.launcher, LAYOUT, staged, self.limits, shards)
-        name = staged.save(self.launcher.store, JOB)
-        worker, size = "pipelines.images.captions:JoinCaptions", staged.memory_bytes("stems")
-        met = self.ranges.run("captions", worker, {"staged": name}, size)
-        common = {"staged": name, "captions": self.ranges.listed(met), "rules": judges.to_json(self.rules)}
-        merged = self._deduplicate(name, staged, common)
-        config = {**common, "merged": self.ranges.listed(merged)}
+        common = self._known_of_images(staged.save(self.launcher.store, JOB), staged)
+        merged, adopted = self._deduplicate(staged, common)
+        config = {**common, "merged": self._listed(merged), "adopted": self._listed(adopted)}
         return self.ranges.write("pipelines.images.write:WriteShard", config, shards)
 
-    def _deduplicate(self, name: str, staged: Staged, common: Mapping[str, Any]) -> list[Marker]:
+    def _known_of_images(self, name: str, staged: Staged) -> dict[str, Any]:
+        """Return what images are judged by (pipelines.images.rules.Judging), all of it stored."""
+        shown = self.launcher.run(
+            JOB, Phase("shown", document_tasks(JOB, self.text), "pipelines.images.documents:ReadDocuments", {})
+        )
+        config = {"staged": name, "shown": self.ranges.listed(shown)}
+        size = staged.memory_bytes("stems") + sum(run.memory_bytes for run in runs_of(shown))
+        met = self.ranges.run("captions", "pipelines.images.captions:JoinCaptions", config, size)
+        captions = self._listed([Run(**marker["runs"]["captions"]) for marker in met])
+        seen = [Run(**marker["runs"]["seen"]) for marker in met]
+        counts = self.ranges.run(
+            "count",
+            "pipelines.images.captions:CountOccurrences",
+            {"seen": self._listed(seen)},
+            sum(run.memory_bytes for run in seen),
+        )
+        return {
+            "staged": name,
+            "captions": captions,
+            "counts": self.ranges.listed(counts),
+            "scores": [[each.name, self._scored(each, name, captions, staged)] for each in self.block.scorers],
+            "known": [[each.kind, each.max_distance, each.name] for each in self.lists],
+            "rules": judges.to_json(self.rules),
+        }
+
+    def _scored(self, scorer: Scorer, staged: str, captions: str, rows: Staged) -> str:
+        config = {
+            "staged": staged,
+            "captions": captions if scorer.reads_caption else None,
+            "model": model_name(scorer),
+            "scorer": scorer.settings,
+            "limits": asdict(self.limits),
+            "media_limits": asdict(self.media_limits),
+            "version": SCORES_VERSION,
+        }
+        size = rows.memory_bytes("images")
+        return self.ranges.listed(self.ranges.run("score", "pipelines.images.scores:ScoreImages", config, size))
+
+    def _listed(self, runs: Sequence[Run]) -> str:
+        return save_runs(self.launcher.store, JOB, runs)
+
+    def _deduplicate(self, staged: Staged, common: Mapping[str, Any]) -> tuple[list[Run], list[Run]]:
+        """Return the runs of merges, and those of captions that go with them."""
         dedup = self.block.dedup
         if not dedup.exact and dedup.near is None:
-            return []
-        config = {"staged": name, "distance": dedup.near or 0}
+            return [], []
+        config = {"staged": common["staged"], "distance": dedup.near or 0}
         links = self.ranges.run("link", "pipelines.images.near:Link", config, staged.memory_bytes("bands"))
         labels = label_clusters(self.launcher, JOB, digest_of([config, VERSION]), runs_of(links))
         if not sum(run.rows for run in labels):
-            return []
+            return [], []
         route = {**common, "labels": save_runs(self.launcher.store, JOB, labels)}
         routed = self.ranges.run("route", "pipelines.images.near:Route", route, staged.memory_bytes("images"))
         verify = {
@@ -159,7 +234,8 @@ class ImagesJob:
             "max_leaders": MAX_LEADERS,
         }
         size = sum(run.memory_bytes for run in runs_of(routed))
-        return self.ranges.run("verify", "pipelines.images.near:Verify", verify, size)
+        done = self.ranges.run("verify", "pipelines.images.near:Verify", verify, size)
+        return runs_of(done), [Run(**marker["adopted"]) for marker in done]
 
     def _body(self, staged: Sequence[Marker], written: Sequence[Marker]) -> Manifest:
         """Return the manifest's body; raises LedgerError unless every unit balances."""
@@ -185,5 +261,6 @@ class ImagesJob:
             "units": balance(accounts.values()),
             "ledger": total(accounts.values()).as_json(),
             "statistics": merge_statistics([marker["statistics"] for marker in written]),
-            "parents": [self.crawled["digest"]] if self.crawled else [],
+            "models": {**self.models, **{each.name: each.sha256 for each in self.block.scorers}},
+            "parents": [each["digest"] for each in (self.crawled, self.text) if each],
         }

@@ -2,7 +2,7 @@
 
 link     band range    band rows -> a spanning forest of true pairs
 route    id range      clustered images that no rule drops, keyed by cluster
-verify   label range   members of a cluster -> who is merged into whom
+verify   label range   members of a cluster -> who is merged into whom, and the captions that come along
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,17 +10,18 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from filters.clusters import Forest, id_words
 from filters.images.near import link_near, match_near
 from manifests.keys import key_range, keys_of
 from manifests.reasons import Merged
 from manifests.records import DIGEST, ID, KEY
-from manifests.runs import gather, load_runs, run_schema, sort_table, write_run
+from manifests.runs import gather, load_runs, sort_table, write_run
 from manifests.store import Store
-from pipelines.images.records import BAND
-from pipelines.images.rules import read_judged
-from pipelines.stages.judges import from_json
+from pipelines.images.captions import MAX_CAPTIONS
+from pipelines.images.records import ADOPTED, BAND
+from pipelines.images.rules import Judging
 from pipelines.stages.labels import LABELLED, labelled
 from pipelines.stages.staged import Staged
 from pipelines.text.duplicates import MERGED
@@ -34,6 +35,7 @@ ROUTED = pa.schema(
         ("digest", DIGEST),
         ("phash", pa.uint64()),
         ("pixel_count", pa.int64()),  # the largest of a cluster stays
+        ("captions", pa.list_(pa.string())),
     ]
 )
 
@@ -66,13 +68,10 @@ class Link:
 
 
 class Route:
-    """Worker: the clustered images of an id range. config: {staged, captions, labels, rules}."""
+    """Worker: the clustered images of an id range. config: that of Judging, and {labels}."""
 
     def __init__(self, store: Store, config: Mapping[str, Any]) -> None:
-        self.store, self.staged = store, Staged.load(store, config["staged"])
-        self.captions, self.labels = load_runs(store, config["captions"]), load_runs(store, config["labels"])
-        self.rules = from_json(config["rules"])
-        self.schema = run_schema(store, self.staged.runs["images"][0])
+        self.store, self.judging, self.labels = store, Judging(store, config), load_runs(store, config["labels"])
 
     def close(self) -> None:
         """Nothing is held."""
@@ -80,11 +79,12 @@ class Route:
     def run(self, arguments: dict[str, Any]) -> dict[str, Any]:
         low, high = key_range(arguments["partition"], arguments["partitions"])
         labels = gather(self.store, self.labels, LABELLED, low, high, ("key", "id"))
-        found = read_judged(self.store, self.staged.runs["images"], self.captions, self.schema, self.rules, low, high)
-        alive = found.images.filter(pa.array(found.stays))
+        found = self.judging.read(low, high)
+        alive = found.images.append_column("captions", found.captions).filter(pa.array(found.stays))
         compared = pa.array(likeness(alive["phash"], alive["color_range"], alive["digest"]))
-        alive = alive.select(["id", "digest", "pixel_count"]).append_column("phash", compared)
-        routed = alive.join(labels.select(["id", "label"]), "id", join_type="inner")
+        alive = alive.select(["id", "digest", "pixel_count", "captions"]).append_column("phash", compared)
+        place = pc.index_in(alive["id"], labels["id"].combine_chunks()).combine_chunks()
+        routed = alive.append_column("label", labels["label"].combine_chunks().take(place)).filter(pc.is_valid(place))
         label = routed["label"].combine_chunks()
         columns = {"key": pa.array(keys_of(label), KEY), **{name: routed[name] for name in ROUTED.names[1:]}}
         run = write_run(self.store, arguments["output"], pa.table(columns, schema=ROUTED), ("key", "label", "id"))
@@ -105,24 +105,42 @@ class Verify:
         members = gather(self.store, self.routed, ROUTED, low, high, ())
         order = pa.array(-members["pixel_count"].to_numpy()) if members.num_rows else pa.array([], pa.int64())
         ranked = sort_table(members.append_column("order", order), ("key", "label", "order", "id"))
-        merges, uncompared = self._merges(ranked)
-        run = write_run(self.store, arguments["output"], pa.Table.from_pylist(merges, MERGED), ("key", "id"))
-        return {"run": run.as_json(), "uncompared": uncompared, "counts": {"merged": run.rows}}
+        pairs, uncompared = self._pairs(ranked)
+        merges = pa.Table.from_pylist(_merges(ranked, pairs), MERGED)
+        run = write_run(self.store, f"{arguments['output']}-merged", merges, ("key", "id"))
+        adopted = write_run(self.store, f"{arguments['output']}-adopted", _adopted(ranked, pairs), ("key", "id"))
+        body = {"run": run.as_json(), "adopted": adopted.as_json()}
+        return {**body, "uncompared": uncompared, "counts": {"merged": run.rows}}
 
-    def _merges(self, ranked: pa.Table) -> tuple[list[dict[str, Any]], int]:
-        """Return the merges, and how many members were kept because their cluster has too many leaders."""
-        ids, digests = ranked["id"].to_pylist(), ranked["digest"].to_pylist()
-        hashes = ranked["phash"].to_numpy()
+    def _pairs(self, ranked: pa.Table) -> tuple[list[tuple[int, int]], int]:
+        """Return (member, leader) rows, and how many members were kept as their cluster has too many leaders."""
         if self.config["near"] is None:
-            pairs, uncompared = list(_same_bytes(ranked["label"].to_pylist(), digests)), 0
-        else:
-            found = match_near(_bounds(ranked), hashes, self.config["near"], self.config["max_leaders"])
-            pairs, uncompared = list(zip(found[0].tolist(), found[1].tolist(), strict=True)), len(found[2])
-        merges = [
-            _merge(ids[row], ids[leader], hashes[row] ^ hashes[leader], digests[row] == digests[leader])
-            for row, leader in pairs
-        ]
-        return merges, uncompared
+            return list(_same_bytes(ranked["label"].to_pylist(), ranked["digest"].to_pylist())), 0
+        hashes = ranked["phash"].to_numpy()
+        found = match_near(_bounds(ranked), hashes, self.config["near"], self.config["max_leaders"])
+        return list(zip(found[0].tolist(), found[1].tolist(), strict=True)), len(found[2])
+
+
+def _merges(ranked: pa.Table, pairs: Sequence[tuple[int, int]]) -> list[dict[str, Any]]:
+    ids, digests, hashes = ranked["id"].to_pylist(), ranked["digest"].to_pylist(), ranked["phash"].to_numpy()
+    return [
+        _merge(ids[row], ids[leader], hashes[row] ^ hashes[leader], digests[row] == digests[leader])
+        for row, leader in pairs
+    ]
+
+
+def _adopted(ranked: pa.Table, pairs: Sequence[tuple[int, int]]) -> pa.Table:
+    """Return ADOPTED rows: the captions of merged copies, for those that stay."""
+    ids, captions = ranked["id"].to_pylist(), ranked["captions"].to_pylist()
+    found: dict[bytes, set[str]] = {}
+    for row, leader in pairs:
+        found.setdefault(ids[leader], set()).update(captions[row])
+    rows = [
+        {"key": int.from_bytes(leader[:8]), "id": leader, "captions": sorted(said)[:MAX_CAPTIONS]}
+        for leader, said in sorted(found.items())
+        if said
+    ]
+    return pa.Table.from_pylist(rows, ADOPTED)
 
 
 def _bounds(ranked: pa.Table) -> np.ndarray:

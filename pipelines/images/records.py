@@ -38,7 +38,17 @@ PLACED = [
     ("offset", pa.int64()),  # in the pack, of stored_bytes bytes
 ]
 
-STEM = pa.schema([("key", KEY), ("id", ID)])  # key: of the name that image and caption share
-CAPTION = pa.schema([("key", KEY), ("rank", pa.int8()), ("caption", pa.string())])  # the smallest rank counts
-CAPTIONED = pa.schema([("key", KEY), ("id", ID), ("caption", pa.string())])
+# Names under which an image meets its captions, and what a text snapshot shows of it.
+NAME, ADDRESS, BYTES = 0, 1, 2  # kinds of a name: without a suffix; where it stands; by its bytes
+STEM = pa.schema([("key", KEY), ("id", ID), ("digest", DIGEST), ("kind", pa.int8())])
+CAPTION = pa.schema([("key", KEY), ("rank", pa.int8()), ("caption", pa.string())])  # smallest rank first
+SHOWN = pa.schema([("key", KEY), ("caption", pa.string()), ("document", ID)])  # caption: the alt text, or null
+CAPTIONED = pa.schema([("key", KEY), ("id", ID), ("rank", pa.int8()), ("caption", pa.string())])
+
+# Where the corpus shows the bytes of an image; keyed by their digest. `documents` of the text snapshot.
+SEEN = pa.schema([("key", KEY), ("digest", DIGEST), ("name", KEY), ("id", ID), ("documents", pa.int64())])
+COUNTED = pa.schema([("key", KEY), ("id", ID), ("occurrence_count", pa.int64())])
+
+SCORED = pa.schema([("key", KEY), ("id", ID), ("score", pa.float64())])  # score: or null
+ADOPTED = pa.schema([("key", KEY), ("id", ID), ("captions", pa.list_(pa.string()))])  # of what was merged into it
 BAND = pa.schema([("key", KEY), ("id", ID), ("phash", pa.uint64())])

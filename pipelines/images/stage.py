@@ -76,8 +76,7 @@ class ImagePart:
     def _images(self, batch: pa.RecordBatch) -> None:
         if not batch.num_rows:
             return
-        captions = pa.nulls(batch.num_rows, pa.string())  # they meet their images later
-        done = self.pool.run(batch.select(["uri", "media_type", "payload"]).append_column("caption", captions))
+        done = self.pool.run(batch.select(["uri", "media_type", "payload"]))
         given = batch.take(pa.array(done.rows))
         self.rows.quarantine(crashed(batch, done.failures))
         broken, records, payloads = (_table(done.outputs[name]) for name in ("failed", "records", "payloads"))
@@ -112,9 +111,15 @@ class ImagePart:
         each = np.repeat(np.arange(len(ids)), bands.shape[1])
         rows = {"key": bands.ravel(), "id": ids.take(pa.array(each)), "phash": hashes[each]}
         self.rows.add("bands", pa.table(rows, schema=BAND))
-        stems = [(key, place) for place, uri in enumerate(given["uri"].to_pylist()) for key in image_stems(uri)]
-        places = pa.array([place for _, place in stems], pa.int64())
-        named = {"key": [key for key, _ in stems], "id": ids.take(places)}
+        told = zip(given["uri"].to_pylist(), given["digest"].to_pylist(), strict=True)
+        stems = [(*stem, row) for row, (uri, digest) in enumerate(told) for stem in image_stems(uri, digest).items()]
+        places = pa.array([row for *_, row in stems], pa.int64())
+        named = {
+            "key": [key for key, *_ in stems],
+            "id": ids.take(places),
+            "digest": given["digest"].take(places),
+            "kind": [kind for _, kind, _ in stems],
+        }
         self.rows.add("stems", pa.table(named, schema=STEM))
 
     def store(self, store: Store, stem: str) -> dict[str, Any]:

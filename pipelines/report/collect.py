@@ -20,6 +20,7 @@ from pipelines.report.data import (
     Clusters,
     Funnel,
     Histogram,
+    ImagesData,
     LanguageCount,
     Model,
     NearDuplicate,
@@ -29,6 +30,7 @@ from pipelines.report.data import (
     Sample,
     Threshold,
 )
+from pipelines.report.images_data import images_data
 from pipelines.report.samples import spread
 from pipelines.report.trained import tokenizer_data
 from pipelines.stages.judges import from_json, is_measured
@@ -73,8 +75,17 @@ def collect(store: Store, manifests: Mapping[str, Manifest]) -> ReportData:
         clusters=_clusters(statistics.get("clusters", {})),
         tokenizer=None if trained is None else tokenizer_data(store, trained, published),
         crawl=crawl,
-        provenance=_provenance(text, {"crawl": crawled, "tokenizer": trained}),
+        images=_images(store, manifests.get("images")),
+        provenance=_provenance(text, {"crawl": crawled, "images": manifests.get("images"), "tokenizer": trained}),
     )
+
+
+def _images(store: Store, made: Manifest | None) -> ImagesData | None:
+    """Return what the report shows of an images snapshot."""
+    if made is None:
+        return None
+    rules = tuple(_rule_counts(from_json(made["settings"]["rules"]), made))
+    return images_data(store, made, funnel_of(made["ledger"]), rules)
 
 
 def _of_crawl(crawled: Manifest) -> ReportData:

@@ -246,6 +246,35 @@ class Provenance:
 
 
 @dataclass(frozen=True)
+class Picture:
+    """An image as an example; `thumbnail` is a data: URI of a JPEG, empty where it must not be shown."""
+
+    uri: str
+    thumbnail: str = ""
+    caption: str = ""
+    width_px: int = 0
+    height_px: int = 0
+    reasons: tuple[str, ...] = ()  # why it is not kept
+
+
+@dataclass(frozen=True)
+class ImagesData:
+    """An images snapshot as the report shows it."""
+
+    funnel: Funnel
+    rules: tuple[RuleCount, ...] = ()
+    histograms: tuple[Histogram, ...] = ()
+    formats: Counts = field(default_factory=dict)  # of what is kept, as it came
+    kept_bytes: int = 0
+    kept_pixels: int = 0
+    captioned: int = 0  # kept images with a caption
+    captions: int = 0
+    without_scorer: tuple[str, ...] = ()  # rules that read what no model measures here
+    models: Mapping[str, str] = field(default_factory=dict)  # name -> sha256
+    pictures: Mapping[str, tuple[Picture, ...]] = field(default_factory=dict)  # verdict -> some of them
+
+
+@dataclass(frozen=True)
 class ReportData:
     """A whole report. An empty part is left out of the page, or said to be empty where that is news."""
 
@@ -261,6 +290,7 @@ class ReportData:
     clusters: Clusters | None = None
     tokenizer: TokenizerData | None = None
     crawl: CrawlData | None = None
+    images: ImagesData | None = None
     scorers: tuple[Scorer, ...] = NO_SCORERS
     provenance: Provenance = Provenance()
 

@@ -7,6 +7,7 @@ from pipelines.report.data import Funnel, ReportData
 from pipelines.report.duplicates import duplicates_section
 from pipelines.report.formats import data_size, percent, plural, short, whole
 from pipelines.report.funnel import funnel_section, outcomes
+from pipelines.report.images import images_section
 from pipelines.report.language_names import language_name
 from pipelines.report.languages import languages_section
 from pipelines.report.provenance import provenance_section, scorers_section
@@ -16,7 +17,7 @@ from pipelines.report.tags import Html, tag
 from pipelines.report.tokens import tokenizer_section
 
 # Whatever a document's text might smuggle in: nothing is ever loaded or run.
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
 SECTIONS = (
     ("crawl", "Crawl", lambda data: crawl_section(data.crawl)),
@@ -26,6 +27,7 @@ SECTIONS = (
     ("languages", "Languages", languages_section),
     ("duplicates", "Duplicates", duplicates_section),
     ("samples", "Samples", samples_section),
+    ("images", "Images", lambda data: images_section(data.images)),
     ("tokenizer", "Tokenizer", tokenizer_section),
     ("scorers", "Scorers", scorers_section),
     ("provenance", "Provenance", provenance_section),

@@ -4,7 +4,7 @@ import html
 import re
 from collections.abc import Iterable
 
-VOID = frozenset({"meta", "br", "wbr"})
+VOID = frozenset({"meta", "br", "wbr", "img"})
 # NUL and other controls have no place in HTML; they are shown as their pictures (U+2400 ...).
 _CONTROLS = {i: 0x2400 + i for i in range(32) if i not in (9, 10)} | {0x7F: 0x2421}
 _LANGUAGE = re.compile(r"[a-zA-Z]{2,3}(-[a-zA-Z0-9]{2,8})*")

@@ -47,6 +47,7 @@ class ChunkBuilder:
             found.charset,
             found.fetched_at_us,
             found.policy,
+            found.language,
             digest,
             found.payload,
         )

@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 from manifests.limits import Limits
 from manifests.reasons import Quarantine, Skipped
 from manifests.store import Store
-from pipelines.sources.units import Broken, Event, Found, Unit, shown
+from pipelines.sources.units import BOOK_TYPES, Broken, Event, Found, Unit, shown
 
 MEDIA_TYPE_OF = {
     ".html": "text/html",
@@ -17,6 +17,8 @@ MEDIA_TYPE_OF = {
     ".text": "text/plain",
     ".md": "text/markdown",
     ".markdown": "text/markdown",
+    ".epub": "application/epub+zip",
+    ".pdf": "application/pdf",
     ".jpg": "image/jpeg",
     ".jpeg": "image/jpeg",
     ".png": "image/png",
@@ -26,6 +28,38 @@ MEDIA_TYPE_OF = {
     ".tiff": "image/tiff",
     ".bmp": "image/bmp",
     ".avif": "image/avif",
+    ".flac": "audio/flac",
+    ".wav": "audio/wav",
+    ".mp3": "audio/mpeg",
+    ".ogg": "audio/ogg",
+    ".oga": "audio/ogg",
+    ".opus": "audio/opus",
+    ".m4a": "audio/mp4",
+    ".aac": "audio/aac",
+    ".aif": "audio/aiff",
+    ".aiff": "audio/aiff",
+    ".au": "audio/basic",
+    ".caf": "audio/x-caf",
+    ".amr": "audio/amr",
+    ".gsm": "audio/gsm",
+    ".g722": "audio/g722",
+    ".srt": "application/x-subrip",
+    ".vtt": "text/vtt",
+    ".mp4": "video/mp4",
+    ".m4v": "video/mp4",
+    ".mov": "video/quicktime",
+    ".mkv": "video/x-matroska",
+    ".webm": "video/webm",
+    ".avi": "video/x-msvideo",
+    ".mpg": "video/mpeg",
+    ".mpeg": "video/mpeg",
+    ".m2ts": "video/mp2t",
+    ".mts": "video/mp2t",
+    ".ogv": "video/ogg",
+    ".flv": "video/x-flv",
+    ".wmv": "video/x-ms-wmv",
+    ".asf": "video/x-ms-asf",
+    ".3gp": "video/3gpp",
     ".json": "application/json",  # what stands beside an image of the same name
 }
 
@@ -64,11 +98,12 @@ def _event(store: Store, source: str, name: str, limits: Limits, media_types: fr
     media_type = media_type_of(name)
     if media_type not in media_types:
         return Skipped.FILE_TYPE
-    size, largest = store.size(name) or 0, limits.max_record_bytes
+    limit = "max_book_bytes" if media_type in BOOK_TYPES else "max_record_bytes"
+    size, largest = store.size(name) or 0, getattr(limits, limit)
     uri = f"{source}:{shown(name)}"
     if shown(name) != name:
         return Broken(Quarantine.MALFORMED_RECORD, "the file's name is not UTF-8", 0, uri, size)
     if size > largest:
         detail = "the file goes beyond the limit"
-        return Broken(Quarantine.RECORD_TOO_LARGE, detail, 0, uri, size, 0, "max_record_bytes", largest, size)
+        return Broken(Quarantine.RECORD_TOO_LARGE, detail, 0, uri, size, 0, limit, largest, size)
     return Found(uri, store.read(name), 0, media_type)

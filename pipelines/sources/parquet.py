@@ -9,8 +9,9 @@ import pyarrow.parquet as pq
 from manifests.limits import Limits
 from manifests.reasons import Quarantine
 from manifests.store import Store, arrow_file
+from pipelines.sources.parquet_media import media_column, media_events, wanted_columns
 from pipelines.sources.rows import row_event
-from pipelines.sources.units import Broken, Columns, Event, Unit
+from pipelines.sources.units import MEDIA_TYPES, Broken, Columns, Event, Unit
 
 THRIFT_STRING_BYTES = 64 << 20
 THRIFT_ITEMS = 1 << 20
@@ -37,10 +38,13 @@ def row_group_bytes(store: Store, name: str) -> list[int]:
     return [sum(group.column(i).total_compressed_size for i in range(group.num_columns)) for group in groups]
 
 
-def parquet_events(store: Store, size: int, unit: Unit, limits: Limits, columns: Columns) -> Iterator[Event]:
+def parquet_events(
+    store: Store, size: int, unit: Unit, limits: Limits, columns: Columns, media_types: frozenset[str] = MEDIA_TYPES
+) -> Iterator[Event]:
     """Yield one event for each row of the unit's row groups, and one for what is left of a damaged group.
 
-    Raises ValueError for a file without the text column.
+    Where `media_types` are those of a job of media and a column holds such bytes, that column is read
+    (pipelines.sources.parquet_media). Raises ValueError for a file without it and without the text column.
     """
     try:
         file = open_parquet(store, unit.uri)
@@ -48,11 +52,45 @@ def parquet_events(store: Store, size: int, unit: Unit, limits: Limits, columns:
         reason = Quarantine.DAMAGED_CONTAINER
         yield Broken(reason, f"not a readable Parquet file: {_said(error)}", 0, size=size, lost_bytes=size)
         return
-    if columns.text not in file.schema_arrow.names:
+    medium = media_column(file.schema_arrow, media_types)
+    if medium is None and columns.text not in file.schema_arrow.names:
         known = ", ".join(file.schema_arrow.names)
         raise ValueError(f"{unit.source}:{unit.uri} has no column {columns.text!r}; it has {known}")
     for group in range(unit.start, unit.end):
-        yield from _group_events(file, group, unit, limits, columns)
+        if medium is None:
+            yield from _group_events(file, group, unit, limits, columns)
+        else:
+            yield from _media_group_events(file, group, unit, limits, columns, medium, media_types)
+
+
+def _media_group_events(
+    file: pq.ParquetFile,
+    group: int,
+    unit: Unit,
+    limits: Limits,
+    columns: Columns,
+    medium: str,
+    media_types: frozenset[str],
+) -> Iterator[Event]:
+    """Yield the events of a row group with media, one row in memory at a time: a payload may be large."""
+    metadata = file.metadata
+    first = sum(metadata.row_group(i).num_rows for i in range(group))
+    stated, number = metadata.row_group(group), first
+    wanted = wanted_columns(file.schema_arrow, medium, columns)
+    try:
+        for batch in file.iter_batches(1, row_groups=[group], columns=wanted, use_threads=False):
+            for row in batch.to_pylist():
+                yield from media_events(row, medium, f"{unit.source}:{unit.uri}#{number}", columns, limits, media_types)
+                number += 1
+    except (*DAMAGED, UnicodeDecodeError) as error:
+        yield _lost(stated, group, first + stated.num_rows - number, error)
+
+
+def _lost(stated: Any, group: int, left: int, error: BaseException) -> Broken:
+    """Return what is said of the rest of a row group that can't be read."""
+    lost = sum(stated.column(i).total_compressed_size for i in range(stated.num_columns))
+    detail = f"row group {group}: {left} rows lost: {_said(error)}"
+    return Broken(Quarantine.DAMAGED_CONTAINER, detail, size=lost, lost_bytes=lost)
 
 
 def _group_events(file: pq.ParquetFile, group: int, unit: Unit, limits: Limits, columns: Columns) -> Iterator[Event]:
@@ -67,10 +105,7 @@ def _group_events(file: pq.ParquetFile, group: int, unit: Unit, limits: Limits, 
                 yield row_event(row, f"{unit.source}:{unit.uri}#{number}", -1, columns, limits)
                 number += 1
     except DAMAGED as error:
-        left = first + stated.num_rows - number
-        lost = sum(stated.column(i).total_compressed_size for i in range(stated.num_columns))
-        detail = f"row group {group}: {left} rows lost: {_said(error)}"
-        yield Broken(Quarantine.DAMAGED_CONTAINER, detail, size=lost, lost_bytes=lost)
+        yield _lost(stated, group, first + stated.num_rows - number, error)
 
 
 def plain_rows(batch: pa.RecordBatch, text: str) -> Iterator[dict[str, object]]:

@@ -129,7 +129,7 @@ def _events(
     if size is None:
         raise FileNotFoundError(f"{unit.source}:{unit.uri} was there when the job was planned and is gone")
     if unit.kind == "parquet":
-        yield from islice(parquet_events(store, size, unit, limits, columns), cursor, None)
+        yield from islice(parquet_events(store, size, unit, limits, columns, media_types), cursor, None)
         return
     with closing(store.open(unit.uri)) as file:
         if unit.kind == "warc":

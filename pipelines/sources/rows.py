@@ -22,7 +22,7 @@ def row_event(row: dict[str, Any], place: str, offset: int, columns: Columns, li
         return Broken(Quarantine.MALFORMED_RECORD, f"no text in {columns.text!r}", offset, place)
     try:
         payload = text.encode() if isinstance(text, str) else text
-        uri = _uri(row, place, columns)
+        uri = record_uri(row, place, columns)
         uri_bytes = len(uri.encode())
     except UnicodeEncodeError:
         return Broken(Quarantine.MALFORMED_RECORD, "lone surrogate (half of a UTF-16 pair)", offset, place)
@@ -39,7 +39,8 @@ def row_event(row: dict[str, Any], place: str, offset: int, columns: Columns, li
     return Found(uri, payload, offset, TEXT_TYPE, TEXT_CHARSET)
 
 
-def _uri(row: dict[str, Any], place: str, columns: Columns) -> str:
+def record_uri(row: dict[str, Any], place: str, columns: Columns) -> str:
+    """Return the name that a row goes by."""
     url, number = row.get(columns.url), row.get(columns.id)
     if isinstance(url, str) and url:
         return url

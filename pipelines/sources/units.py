@@ -12,10 +12,12 @@ import pyarrow as pa
 
 from manifests.reasons import Quarantine, Skipped
 
-Kind = Literal["warc", "files", "jsonl", "parquet", "tar"]
+Kind = Literal["warc", "files", "jsonl", "parquet", "tar", "mediawiki", "stackexchange"]
 DEFAULT_UNIT_BYTES = 256 << 20
 MAX_UNIT_FILES = 10_000
-MEDIA_TYPES = frozenset({"text/html", "application/xhtml+xml", "text/plain", "text/markdown"})
+BOOK_TYPES = frozenset({"application/epub+zip", "application/pdf"})  # limits.max_book_bytes is their limit
+WIKI_PAGE, POST = "application/x-mediawiki-page", "application/x-stackexchange-post"  # entries of dumps
+MEDIA_TYPES = BOOK_TYPES | {"text/html", "application/xhtml+xml", "text/plain", "text/markdown", WIKI_PAGE, POST}
 
 
 def shown(name: str) -> str:
@@ -27,7 +29,7 @@ def shown(name: str) -> str:
 class Unit:
     """A part of an input that one worker reads alone.
 
-    [start, end) counts bytes of the file (warc, jsonl, tar), row groups of it (parquet), or the bytes of
+    [start, end) counts bytes of the file (warc, jsonl, tar, dumps), row groups of it (parquet), or the bytes of
     `members` together (files). A record belongs to the unit in which its first byte lies.
     """
 
@@ -86,6 +88,7 @@ class Found:
     charset: str | None = None
     fetched_at_us: int | None = None  # microseconds since 1970, UTC
     policy: str | None = None
+    language: str | None = None  # as the container states it
 
 
 @dataclass(slots=True)

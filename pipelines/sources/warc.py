@@ -28,6 +28,7 @@ READ_TYPES = frozenset({"response", "resource", "conversion"})
 WARC_FIELDS = "application/warc-fields"  # metadata records, read where this is among the media types
 # What the owner of a page says about its use; kept as "name: value" lines in the order they were sent.
 POLICY_HEADERS = frozenset({"x-robots-tag", "tdm-reservation", "tdm-policy", "content-usage", "content-signal"})
+_LANGUAGES = re.compile(r"[a-z]{2,3}(?:,[a-z]{2,3}){0,19}")
 _STATUS = re.compile(rb"HTTP/\d(?:\.\d)? +(\d{3})(?: |\r?\n|\Z)")
 
 
@@ -63,7 +64,14 @@ def event_of(frame: Frame, limits: Limits, media_types: frozenset[str]) -> Event
         return refused(error, limits, frame.offset, uri[:512] or None, frame.length)
     if isinstance(found, Found):
         found.uri, found.offset, found.fetched_at_us = uri, frame.offset, parse_date(named.get("warc-date"))
+        found.language = languages(named.get("warc-identified-content-language"))
     return found
+
+
+def languages(stated: str | None) -> str | None:
+    """Return the languages that a WET record states ("eng,jpn", ISO 639-3), None for anything that is no such list."""
+    joined = (stated or "").replace(" ", "").lower()
+    return joined if _LANGUAGES.fullmatch(joined) else None
 
 
 def refused(error: CodingError, limits: Limits, offset: int, uri: str | None, size: int) -> Broken:
@@ -97,6 +105,8 @@ def _found(frame: Frame, named: dict[str, str], limits: Limits, media_types: fro
         fields, http, declared = (), {}, named.get("content-type")
         body = frame.block
     media_type, charset = content_type(declared)
+    if named.get("warc-type", "").lower() == "conversion" and media_type == "text/plain":
+        charset = charset or "utf-8"  # Common Crawl's WET files declare none
     if media_type is not None and media_type not in media_types:
         return Skipped.MEDIA_TYPE
     _check_whole(frame, named, limits)

@@ -75,14 +75,17 @@ def crashed(batch: pa.RecordBatch, failures: Sequence[Failure]) -> list[dict[str
 
 
 def failed(given: pa.RecordBatch, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return the quarantine rows of media that their decoder refused: {row, reason, detail, limit, observed} each."""
+    """Return the quarantine rows of media that their decoder refused: {row, reason, detail, limit, observed} each.
+
+    `limit` is its name, or its value.
+    """
     return [
         {
             **_where(given, row["row"]),
             "reason": row["reason"],
             "detail": row["detail"],
-            "limit": None,
-            "limit_value": row["limit"],
+            "limit": row["limit"] if isinstance(row["limit"], str) else None,
+            "limit_value": None if isinstance(row["limit"], str) else row["limit"],
             "observed": row["observed"],
         }
         for row in rows

@@ -21,8 +21,8 @@ def shard_statistics(
     kept = verdict == "kept"
     return {
         "languages": _languages(documents["language"].to_pylist(), signals["view_bytes"].to_pylist(), verdict),
-        "rules": _rules(decided["failed"].to_numpy(), rules),
-        "histograms": {rule.name: _histogram(rule, signals, kept) for rule in rules if is_measured(rule)},
+        "rules": rule_counts(decided["failed"].to_numpy(), rules),
+        "histograms": {rule.name: histogram(rule, signals, kept) for rule in rules if is_measured(rule)},
         "kept_bytes": int(signals["view_bytes"].to_numpy()[kept].sum()),
         "kept_words": int(signals["view_word_count"].to_numpy()[kept].sum()),
     }
@@ -37,7 +37,7 @@ def _languages(languages: list[str], sizes: list[int], verdict: np.ndarray) -> d
     return {language: dict(sorted(counts.items())) for language, counts in sorted(out.items())}
 
 
-def _rules(failed: np.ndarray, rules: Sequence[Rule]) -> dict[str, dict[str, int]]:
+def rule_counts(failed: np.ndarray, rules: Sequence[Rule]) -> dict[str, dict[str, int]]:
     """Return how often each rule objects, and how often it alone does."""
     lowest = failed & (~failed + np.uint64(1))
     alone = failed == lowest
@@ -53,12 +53,15 @@ def edges_of(rule: Rule) -> tuple[float, ...]:
     return bins.edges_of(rule.numerator, rule.per)
 
 
-def _histogram(rule: Rule, signals: pa.Table, kept: np.ndarray) -> dict[str, list[int]]:
+def histogram(
+    rule: Rule, signals: pa.Table | pa.RecordBatch, kept: np.ndarray, edges: Sequence[float] | None = None
+) -> dict[str, list[int]]:
     """Return counts as pipelines.report.data.Histogram has them, for kept records and for the rest."""
-    values, edges = rule.values(signals), edges_of(rule)
+    values, edges = rule.values(signals), edges_of(rule) if edges is None else edges
+    told = ~np.isnan(values)
     return {
-        "kept": bins.bin_counts(values[kept], edges).tolist(),
-        "gone": bins.bin_counts(values[~kept], edges).tolist(),
+        "kept": bins.bin_counts(values[kept & told], edges).tolist(),
+        "gone": bins.bin_counts(values[~kept & told], edges).tolist(),
     }
 
 

@@ -22,7 +22,7 @@ def run(arguments: argparse.Namespace) -> int:
     from pipelines.run import write_report
 
     launcher = Launcher(arguments.out)
-    versions = {job: newest_version(launcher.store, job) for job in ("crawl", "text", "tokenizer")}
+    versions = {job: newest_version(launcher.store, job) for job in ("crawl", "text", "images", "tokenizer")}
     if not versions["text"] and not versions["crawl"]:
         raise FileNotFoundError(
             f"{arguments.out} holds no snapshot of a crawl or a text job; run `corpusmill crawl`, `text` or `run` first"

@@ -1,0 +1,58 @@
+"""What transcripts measure: language, length, and where there are lists of words, how many of these they hold."""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from filters.language import identify
+from filters.lines import split_lines
+from filters.safety.word_lists import WordLists, load
+from filters.safety.word_signals import word_signals
+from filters.segmentation import segment
+
+TRANSCRIPTS_VERSION = 1  # of the columns below
+TRANSCRIPT_SIGNALS = pa.schema(
+    [
+        ("transcript_language", pa.string()),  # of filters.language; "und" without a letter or a transcript
+        ("transcript_language_score", pa.float64()),  # [0, 1]
+        ("transcript_char_count", pa.int32()),  # code points, without white space at the ends; 0 for null
+        ("transcript_word_count", pa.int32()),  # of filters.segmentation
+        ("listed_word_count", pa.int32()),  # of a list of the language; null without one ("scorer: none")
+        ("lines_with_listed_word", pa.int32()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class WordListsAt:
+    """Where a user's lists of words are, and their digest (filters.safety.word_lists)."""
+
+    path: str
+    sha256: str
+
+
+def transcript_signals(texts: pa.StringArray, lists: WordListsAt | None = None) -> pa.RecordBatch:
+    """Return TRANSCRIPT_SIGNALS, one row a transcript; a null is a transcript without a character."""
+    text = pc.utf8_trim_whitespace(pc.fill_null(texts, ""))
+    language, score = identify(text)
+    words = segment(text)
+    columns: list[Any] = [
+        language,
+        pa.array(score.astype(np.float64)),
+        pc.utf8_length(text).cast(pa.int32()),
+        pa.array(np.diff(words.doc_offsets).astype(np.int32)),
+    ]
+    if lists is None or not len(text):
+        columns += [pa.nulls(len(text), pa.int32())] * 2
+    else:
+        columns += word_signals(text, language, words, split_lines(text), _loaded(lists)).columns
+    return pa.record_batch(columns, schema=TRANSCRIPT_SIGNALS)
+
+
+@cache
+def _loaded(lists: WordListsAt) -> WordLists:
+    return load(lists.path, lists.sha256)

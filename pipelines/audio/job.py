@@ -1,0 +1,228 @@
+"""The audio job from recipe to committed snapshot.
+
+stage -> transcripts -> link -> components -> route -> verify -> write. Keys work as in the text job: a changed rule
+runs route, verify and write again, a changed segment length everything.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import version as version_of
+from typing import Any
+
+from filters.audio import signals
+from filters.audio.decode import DECODE_VERSION
+from filters.audio.fingerprint import FINGERPRINT_VERSION
+from filters.audio.flac import FLAC_VERSION
+from filters.audio.limits import AudioLimits
+from filters.audio.mel import MEL_VERSION
+from filters.audio.profiles import FILE_RULES, PROFILES, applicable
+from filters.audio.segments import SEGMENTS_VERSION
+from filters.audio.transcribe import TRANSCRIBE_VERSION
+from filters.audio.transcript_signals import TRANSCRIPTS_VERSION as SIGNALS_OF_TRANSCRIPTS
+from filters.audio.vad import VAD_VERSION
+from filters.models import MODELS
+from manifests.keys import digest_of
+from manifests.ledger import Account, balance, total
+from manifests.limits import Limits
+from manifests.manifest import Manifest, commit, newest_version
+from manifests.runs import RUN_VERSION, partitions_for, save_runs
+from pipelines.audio.block import Audio
+from pipelines.audio.records import LAYOUT, TRANSCRIPT_ORDER
+from pipelines.audio.transcripts import TRANSCRIPTS_VERSION
+from pipelines.launcher import Launcher
+from pipelines.recipe import Input
+from pipelines.sources import SOURCES_VERSION
+from pipelines.stages import judges
+from pipelines.stages.compact import compact
+from pipelines.stages.labels import label_clusters
+from pipelines.stages.ranges import Ranges, runs_of
+from pipelines.stages.sidecars import SIDECARS_VERSION
+from pipelines.stages.staged import Staged
+from pipelines.stages.statistics import merge_statistics
+from pipelines.stages.units import Inputs, Planned
+from pipelines.tasks import Marker, Phase
+
+JOB = LAYOUT.job
+VERSION = 1
+VAD_MODEL, QUALITY_MODEL = "silero_vad_16k_sequence.onnx", "dnsmos_sig_bak_ovr.onnx"
+VERSIONS = {
+    "decode": DECODE_VERSION,
+    "flac": FLAC_VERSION,
+    "fingerprint": FINGERPRINT_VERSION,
+    "mel": MEL_VERSION,
+    "segments": SEGMENTS_VERSION,
+    "signals": signals.SIGNALS_VERSION,
+    "vad": VAD_VERSION,
+    "transcripts": TRANSCRIPTS_VERSION,
+    "sidecars": SIDECARS_VERSION,
+    "sources": SOURCES_VERSION,
+    "runs": RUN_VERSION,
+}
+
+
+@dataclass
+class AudioJob:
+    """A recipe's audio block over its inputs."""
+
+    block: Audio
+    inputs: Sequence[Input]
+    limits: Limits
+    audio_limits: AudioLimits
+    launcher: Launcher
+    crawled: Manifest | None = None
+
+    def __post_init__(self) -> None:
+        rules = [*FILE_RULES, *(rule for name in self.block.profiles for rule in PROFILES[name])]
+        self.rules, self.without_scorer = applicable(rules, self.block.scorers)
+        self.sources = Inputs(self.inputs, self.launcher.store, self.crawled)
+        self.ranges = Ranges(self.launcher, JOB, VERSION, self.limits.partition_bytes)
+
+    def described(self) -> dict[str, Any]:
+        """Return the settings that decide the bytes of the snapshot; a scorer that is not there is "none"."""
+        return {
+            "stage": self._stage_settings(),
+            "rules": judges.to_json(self.rules),
+            "rules_without_scorer": list(self.without_scorer),
+            "scored_by": {
+                "quality": "dnsmos" if "dnsmos" in self.block.scorers else "none",
+                "transcriber": "whisper" if self.block.transcriber else "none",
+                "listed_words": "word_lists" if self.block.word_lists else "none",
+            },
+            "transcript_signals": SIGNALS_OF_TRANSCRIPTS,
+            **self.block.model_dump(mode="json", exclude={"transcriber", "word_lists"}),
+            "word_lists": self.block.word_lists.sha256 if self.block.word_lists else None,
+        }
+
+    def _child(self) -> dict[str, Any]:
+        """Return what the guarded children are made with (filters.audio.child.Settings)."""
+        named = ("segments", "vad", "level", "log_mel", "scorers", "transcriber")
+        given = self.block.model_dump(mode="json", include=set(named))
+        return {**given, "limits": asdict(self.audio_limits)}
+
+    def _stage_settings(self) -> dict[str, Any]:
+        child, models = self._child(), [VAD_MODEL, *([QUALITY_MODEL] if self.block.scorers else [])]
+        transcriber = self.block.transcriber
+        if transcriber:  # where a model lies decides no byte
+            own = {name: value for name, value in child["transcriber"].items() if name != "model"}
+            child["transcriber"] = {**own, "version": TRANSCRIBE_VERSION}
+        return {
+            "child": child,
+            "refuse": list(self.block.refuse),
+            "max_record_bytes": self.audio_limits.max_audio_bytes,
+            "models": {name: MODELS[name].sha256 for name in models},
+            "versions": {**VERSIONS, **{name: version_of(name) for name in ("av", *_recogniser(transcriber))}},
+        }
+
+    def plan(self) -> list[Planned]:
+        """Return the units of all inputs in a fixed order."""
+        return self.sources.plan(JOB, {"settings": self._stage_settings()}, self.limits)
+
+    def run(self) -> tuple[int, Manifest, bool]:
+        """Run what is not done, commit, and return (version, manifest, whether it stood already)."""
+        self._fetch_models()
+        before = newest_version(self.launcher.store, JOB)
+        planned = self.plan()
+        markers = self._stage(planned)
+        staged = Staged.from_markers(markers, LAYOUT.orders)
+        encoded_bytes = sum(marker["encoded_bytes"] for marker in markers)
+        written = self._decide(staged, encoded_bytes) if staged.runs["audio"] else []
+        self.sources.check_unchanged(planned)
+        version, manifest = commit(self.launcher.store, JOB, self._body(markers, written))
+        return version, manifest, version <= before
+
+    def _fetch_models(self) -> None:
+        from filters import language
+        from filters.models import fetch_model
+
+        for name in (VAD_MODEL, language.MODEL, *([QUALITY_MODEL] if self.block.scorers else [])):
+            fetch_model(name)
+
+    def _stage(self, planned: Sequence[Planned]) -> list[Marker]:
+        config = {
+            "inputs": self.sources.uris,
+            "child": self._child(),
+            "limits": asdict(self.limits),
+            "max_file_bytes": self.audio_limits.max_audio_bytes,
+            "file_cpu_s": self.audio_limits.audio_cpu_s,
+            "refuse": list(self.block.refuse),
+            "mels": self.block.log_mel.mels if self.block.log_mel else 0,
+            "pack_bytes": 2 * self.limits.part_bytes,
+        }
+        tasks = [each.task for each in planned]
+        return self.launcher.run(JOB, Phase("stage", tasks, "pipelines.audio.stage:StageAudio", config))
+
+    def _decide(self, staged: Staged, encoded_bytes: int) -> list[Marker]:
+        shards = self.block.shards
+        if shards == "auto":
+            shards = partitions_for(encoded_bytes, max(1, 2 * self.limits.shard_bytes))
+        staged = compact(self.launcher, LAYOUT, staged, self.limits, shards)
+        name = staged.save(self.launcher.store, JOB)
+        common = {
+            "staged": name,
+            "transcripts": self._transcripts(name, staged),
+            "rules": judges.to_json(self.rules),
+            "word_lists": self.block.word_lists.model_dump() if self.block.word_lists else None,
+            "transcript_signals": SIGNALS_OF_TRANSCRIPTS,
+        }
+        merged = self._deduplicate(name, staged, common)
+        config = {**common, "merged": self.ranges.listed(merged)}
+        return self.ranges.write("pipelines.audio.write:WriteShard", config, shards)
+
+    def _transcripts(self, name: str, staged: Staged) -> str:
+        """Join texts with sounds by their names; return the name of the runs."""
+        if not staged.runs["transcripts"]:
+            return self.ranges.listed([])
+        config = {"staged": name, "texts": "transcripts", "order": list(TRANSCRIPT_ORDER)}
+        size = staged.memory_bytes("stems") + staged.memory_bytes("transcripts")
+        return self.ranges.listed(self.ranges.run("transcripts", "pipelines.stages.sidecars:JoinByStem", config, size))
+
+    def _deduplicate(self, name: str, staged: Staged, common: Mapping[str, Any]) -> list[Marker]:
+        dedup = self.block.dedup
+        if not (dedup.exact or dedup.near) or not staged.runs["bands"]:
+            return []
+        config = {"staged": name}
+        links = self.ranges.run("link", "pipelines.text.duplicates:Link", config, staged.memory_bytes("bands"))
+        labels = label_clusters(self.launcher, JOB, digest_of([config, VERSION]), runs_of(links))
+        if not sum(run.rows for run in labels):
+            return []
+        route = {**common, "labels": save_runs(self.launcher.store, JOB, labels)}
+        routed = self.ranges.run("route", "pipelines.audio.near:Route", route, staged.memory_bytes("audio"))
+        verify = {"routed": self.ranges.listed(routed), **dedup.model_dump()}
+        size = sum(run.memory_bytes for run in runs_of(routed))
+        return self.ranges.run("verify", "pipelines.audio.near:Verify", verify, size)
+
+    def _body(self, staged: Sequence[Marker], written: Sequence[Marker]) -> Manifest:
+        """Return the manifest's body; raises LedgerError unless every unit balances."""
+        accounts = {str(marker["unit_key"]): _account(marker) for marker in staged}
+        for marker in written:
+            for unit, counts in marker["accounts"].items():
+                accounts[unit].reasons.update(counts)
+        shards = [shard for marker in (*staged, *written) for shard in marker["shards"]]
+        return {
+            "job": JOB,
+            "settings": self.described(),
+            "inputs": [{name: marker[name] for name in ("unit", "source", "content")} for marker in staged],
+            "shards": sorted(shards, key=lambda shard: str(shard["name"])),
+            "units": balance(accounts.values()),
+            "ledger": total(accounts.values()).as_json(),
+            "statistics": merge_statistics([marker["statistics"] for marker in written]),
+            "parents": [self.crawled["digest"]] if self.crawled else [],
+        }
+
+
+def _account(marker: Marker) -> Account:
+    return Account(
+        marker["unit"],
+        str(marker["unit_key"]),
+        marker["read"],
+        Counter(marker["reasons"]),
+        marker["lost_bytes"],
+        marker["expanded"],
+        marker["expanded_into"],
+    )
+
+
+def _recogniser(transcriber: object) -> tuple[str, ...]:
+    """Return the packages that a transcriber's words depend on."""
+    return ("faster-whisper", "ctranslate2") if transcriber else ()

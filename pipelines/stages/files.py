@@ -1,0 +1,52 @@
+"""Files of the user's that workers need: kept in the output under names of their contents, brought to them once."""
+
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+
+from filters.models import ModelDamagedError, ModelMissingError
+from filters.native import cache_root
+from manifests.runs import put_same
+from manifests.store import Store
+
+
+def keep(store: Store, job: str, path: Path, what: str, sha256: str | None = None) -> str:
+    """Put a file into the output, unless it is there, and return its name.
+
+    Raises ModelMissingError where there is no file, ModelDamagedError where it is not the one that is pinned.
+    """
+    if not path.is_file():
+        raise ModelMissingError(f"{what}: there is no file at {path}")
+    return keep_bytes(store, job, path.read_bytes(), what, path.suffix, sha256)
+
+
+def keep_bytes(store: Store, job: str, data: bytes, what: str, suffix: str = "", sha256: str | None = None) -> str:
+    """Put `data` into the output, unless it is there, and return its name."""
+    found = hashlib.sha256(data).hexdigest()
+    if sha256 not in (None, found):
+        raise ModelDamagedError(f"{what}: sha256 {found}, not {sha256}")
+    name = f"{job}/files/{found}{suffix}"
+    if store.size(name) is None:
+        put_same(store, name, data)
+    return name
+
+
+def bring(store: Store, name: str) -> Path:
+    """Return a local copy of what `keep` kept, from the cache or fetched now; its sha256 is its name."""
+    file = name.rpartition("/")[2]
+    local = cache_root() / "files" / file
+    if not local.is_file():
+        data = store.read(name)
+        if (found := hashlib.sha256(data).hexdigest()) != file.partition(".")[0]:
+            raise ModelDamagedError(f"{name}: sha256 {found}; delete it and run the same command again")
+        _write(local, data)
+    return local
+
+
+def _write(local: Path, data: bytes) -> None:
+    local.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=local.parent)
+    with os.fdopen(handle, "wb") as file:
+        file.write(data)
+    Path(temporary).replace(local)

@@ -1,0 +1,242 @@
+"""The video job from recipe to committed snapshot.
+
+stage -> told -> link -> components -> route -> verify -> write. Keys work as in the text job: a changed rule runs
+route, verify and write again, another cut or frame rate everything.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import version as version_of
+from typing import Any
+
+from filters.audio import signals as sound_signals
+from filters.audio.decode import DECODE_VERSION
+from filters.audio.flac import FLAC_VERSION
+from filters.audio.transcript_signals import TRANSCRIPT_SIGNALS
+from filters.audio.transcript_signals import TRANSCRIPTS_VERSION as SIGNALS_OF_TRANSCRIPTS
+from filters.audio.vad import MODEL as VAD_MODEL
+from filters.audio.vad import VAD_VERSION
+from filters.images import nsfw
+from filters.images.phash import PHASH_VERSION
+from filters.images.profiles import applicable
+from filters.models import MODELS
+from filters.video import VIDEO_VERSION
+from filters.video.clip_child import CLIPS
+from filters.video.clip_child import NSFW as NSFW_COLUMNS
+from filters.video.near import NEAR_VERSION
+from filters.video.remux import REMUX_VERSION
+from filters.video.signals import PROFILES
+from filters.video.sound import SIGNALS as SOUND
+from filters.video.sound import SOUND_VERSION
+from manifests.keys import digest_of
+from manifests.ledger import Account, balance, total
+from manifests.limits import Limits, VideoLimits
+from manifests.manifest import Manifest, commit, newest_version
+from manifests.runs import RUN_VERSION, partitions_for, save_runs
+from pipelines.audio.transcripts import TRANSCRIPTS_VERSION
+from pipelines.launcher import Launcher
+from pipelines.recipe import Input
+from pipelines.sources import SOURCES_VERSION
+from pipelines.stages import judges
+from pipelines.stages.compact import compact
+from pipelines.stages.labels import label_clusters
+from pipelines.stages.ranges import Ranges, runs_of
+from pipelines.stages.sidecars import SIDECARS_VERSION
+from pipelines.stages.staged import Staged
+from pipelines.stages.statistics import merge_statistics
+from pipelines.stages.units import Inputs, Planned
+from pipelines.tasks import Marker, Phase
+from pipelines.video.block import Video
+from pipelines.video.records import LAYOUT
+from pipelines.video.told import TOLD_VERSION
+from pipelines.video.write import WRITE_VERSION
+
+JOB = LAYOUT.job
+VERSION = 1
+SOUND_VERSIONS = {
+    "decode": DECODE_VERSION,
+    "flac": FLAC_VERSION,
+    "signals": sound_signals.SIGNALS_VERSION,
+    "vad": VAD_VERSION,
+    "sound": SOUND_VERSION,
+}
+VERSIONS = {
+    "video": VIDEO_VERSION,
+    "remux": REMUX_VERSION,
+    "phash": PHASH_VERSION,
+    "near": NEAR_VERSION,
+    "transcripts": TRANSCRIPTS_VERSION,
+    "sidecars": SIDECARS_VERSION,
+    "sources": SOURCES_VERSION,
+    "runs": RUN_VERSION,
+}
+DECODERS = ("av", "pillow")  # another release may give other pixels
+
+
+@dataclass
+class VideoJob:
+    """A recipe's video block over its inputs."""
+
+    block: Video
+    inputs: Sequence[Input]
+    limits: Limits
+    video_limits: VideoLimits
+    launcher: Launcher
+    crawled: Manifest | None = None
+
+    def __post_init__(self) -> None:
+        rules = [rule for name in self.block.profiles for rule in PROFILES[name]]
+        self.rules, self.without_scorer = applicable(rules, self._measured())
+        self.sources = Inputs(self.inputs, self.launcher.store, self.crawled)
+        self.ranges = Ranges(
+            self.launcher, JOB, f"{VERSION} {TOLD_VERSION} {WRITE_VERSION}", self.limits.partition_bytes
+        )
+
+    def _measured(self) -> set[str]:
+        """Return the columns that rules may read: those of a scorer only where it is on."""
+        without = {
+            *(() if "nsfw" in self.block.scorers else (name for name, _ in NSFW_COLUMNS)),
+            *(() if self.block.audio else SOUND.names),
+        }
+        return {*CLIPS.names, *TRANSCRIPT_SIGNALS.names} - without
+
+    def described(self) -> dict[str, Any]:
+        """Return the settings that decide the bytes of the snapshot; a scorer that is not there is "none"."""
+        return {
+            "stage": self._stage_settings(),
+            "rules": judges.to_json(self.rules),
+            "rules_without_scorer": list(self.without_scorer),
+            "scorers": {
+                "nsfw": "open_nsfw" if "nsfw" in self.block.scorers else "none",
+                "listed_words": "word_lists" if self.block.word_lists else "none",
+            },
+            "transcript_signals": SIGNALS_OF_TRANSCRIPTS,
+            "versions": {"told": TOLD_VERSION, "write": WRITE_VERSION, "job": VERSION},
+            **self.block.model_dump(mode="json", exclude={"word_lists"}),
+            "word_lists": self.block.word_lists.sha256 if self.block.word_lists else None,
+        }
+
+    def _child(self) -> dict[str, Any]:
+        """Return what the guarded children are made with (filters.video.clip_child:factory)."""
+        return {"settings": self.block.settings(), "limits": asdict(self.video_limits), "files": self.block.clips.files}
+
+    def _models(self) -> list[str]:
+        return [*([VAD_MODEL] if self.block.audio else []), *([nsfw.MODEL] if "nsfw" in self.block.scorers else [])]
+
+    def _stage_settings(self) -> dict[str, Any]:
+        return {
+            "child": self._child(),
+            "refuse": list(self.block.refuse),
+            "models": {name: MODELS[name].sha256 for name in self._models()},
+            "versions": {
+                **VERSIONS,
+                **(SOUND_VERSIONS if self.block.audio else {}),
+                **({"nsfw": nsfw.NSFW_VERSION} if "nsfw" in self.block.scorers else {}),
+                **{name: version_of(name) for name in DECODERS},
+            },
+        }
+
+    def plan(self) -> list[Planned]:
+        """Return the units of all inputs in a fixed order."""
+        return self.sources.plan(JOB, {"settings": self._stage_settings()}, self.limits)
+
+    def run(self) -> tuple[int, Manifest, bool]:
+        """Run what is not done, commit, and return (version, manifest, whether it stood already)."""
+        self._fetch_models()
+        before = newest_version(self.launcher.store, JOB)
+        planned = self.plan()
+        markers = self._stage(planned)
+        staged = Staged.from_markers(markers, LAYOUT.orders)
+        encoded_bytes = sum(marker["encoded_bytes"] for marker in markers)
+        written = self._decide(staged, encoded_bytes) if staged.runs["films"] else []
+        self.sources.check_unchanged(planned)
+        version, manifest = commit(self.launcher.store, JOB, self._body(markers, written))
+        return version, manifest, version <= before
+
+    def _fetch_models(self) -> None:
+        from filters import language
+        from filters.models import fetch_model
+
+        for name in (*self._models(), language.MODEL):
+            fetch_model(name)
+
+    def _stage(self, planned: Sequence[Planned]) -> list[Marker]:
+        config = {
+            "inputs": self.sources.uris,
+            "child": self._child(),
+            "limits": asdict(self.limits),
+            "refuse": list(self.block.refuse),
+            "pack_bytes": 2 * self.limits.part_bytes,
+        }
+        tasks = [each.task for each in planned]
+        return self.launcher.run(JOB, Phase("stage", tasks, "pipelines.video.stage:StageVideo", config))
+
+    def _decide(self, staged: Staged, encoded_bytes: int) -> list[Marker]:
+        shards = self.block.shards
+        if shards == "auto":
+            shards = partitions_for(encoded_bytes, max(1, 2 * self.limits.shard_bytes))
+        staged = compact(self.launcher, LAYOUT, staged, self.limits, shards)
+        name = staged.save(self.launcher.store, JOB)
+        common = {
+            "staged": name,
+            "told": self._told(name, staged),
+            "rules": judges.to_json(self.rules),
+            "word_lists": self.block.word_lists.model_dump() if self.block.word_lists else None,
+            "transcript_signals": SIGNALS_OF_TRANSCRIPTS,
+        }
+        merged = self._deduplicate(name, staged, common)
+        config = {**common, "merged": self.ranges.listed(merged)}
+        return self.ranges.write("pipelines.video.write:WriteShard", config, shards)
+
+    def _told(self, name: str, staged: Staged) -> str:
+        """Join texts with clips by the names of their films; return the name of the runs."""
+        if not (staged.runs["transcripts"] and staged.runs["stems"]):
+            return self.ranges.listed([])
+        size = staged.memory_bytes("stems") + staged.memory_bytes("transcripts")
+        return self.ranges.listed(self.ranges.run("told", "pipelines.video.told:JoinTexts", {"staged": name}, size))
+
+    def _deduplicate(self, name: str, staged: Staged, common: Mapping[str, Any]) -> list[Marker]:
+        dedup = self.block.dedup
+        if not (dedup.exact or dedup.near) or not staged.runs["bands"]:
+            return []
+        config = {"staged": name}
+        links = self.ranges.run("link", "pipelines.text.duplicates:Link", config, staged.memory_bytes("bands"))
+        labels = label_clusters(self.launcher, JOB, digest_of([config, VERSION]), runs_of(links))
+        if not sum(run.rows for run in labels):
+            return []
+        route = {**common, "labels": save_runs(self.launcher.store, JOB, labels)}
+        routed = self.ranges.run("route", "pipelines.video.near:Route", route, staged.memory_bytes("clips"))
+        verify = {"routed": self.ranges.listed(routed), **dedup.model_dump()}
+        size = sum(run.memory_bytes for run in runs_of(routed))
+        return self.ranges.run("verify", "pipelines.video.near:Verify", verify, size)
+
+    def _body(self, staged: Sequence[Marker], written: Sequence[Marker]) -> Manifest:
+        """Return the manifest's body; raises LedgerError unless every unit balances."""
+        accounts = {str(marker["unit_key"]): _account(marker) for marker in staged}
+        for marker in written:
+            for unit, counts in marker["accounts"].items():
+                accounts[unit].reasons.update(counts)
+        shards = [shard for marker in (*staged, *written) for shard in marker["shards"]]
+        return {
+            "job": JOB,
+            "settings": self.described(),
+            "inputs": [{name: marker[name] for name in ("unit", "source", "content")} for marker in staged],
+            "shards": sorted(shards, key=lambda shard: str(shard["name"])),
+            "units": balance(accounts.values()),
+            "ledger": total(accounts.values()).as_json(),
+            "statistics": merge_statistics([marker["statistics"] for marker in written]),
+            "parents": [self.crawled["digest"]] if self.crawled else [],
+        }
+
+
+def _account(marker: Marker) -> Account:
+    return Account(
+        marker["unit"],
+        str(marker["unit_key"]),
+        marker["read"],
+        Counter(marker["reasons"]),
+        marker["lost_bytes"],
+        marker["expanded"],
+        marker["expanded_into"],
+    )
