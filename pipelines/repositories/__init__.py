@@ -1,0 +1,1 @@
+"""The code job: repositories, archives and rows of source code to documents, in the phases stage to pack."""
