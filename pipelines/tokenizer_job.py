@@ -14,11 +14,13 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from filters.segmentation import segment, segmentation_digest
-from manifests.keys import digest_of, key_range, keys_of, sampled
+from manifests.keys import canonical_json, digest_of, key_range, keys_of, sampled
 from manifests.manifest import Manifest, commit, newest_version
+from manifests.objects import read_json
 from manifests.reader import open_shard, shard_of
 from manifests.runs import Run, gather, load_runs, partitions_for, put_same, save_runs, write_run
 from manifests.shards import Shard, write_shard
@@ -30,16 +32,20 @@ from pipelines.tasks import Phase, Task
 from tokenizer.count import COUNTS, count_words, merge_counts
 from tokenizer.evaluate import NUMBERS, Compression, Encoder, add_up, evaluate_batch
 from tokenizer.gather import KEY_VERSION
+from tokenizer.groups import KINDS, UNDETERMINED, Group
 from tokenizer.ledger import CountLedger
+from tokenizer.mix import Mixture, language_alphabets, mix
 from tokenizer.model import parse_model
 from tokenizer.train import train
+from tokenizer.write import exports
 
 JOB = "tokenizer"
-VERSION = 2
+VERSION = 3
 MERGE_BATCHES = 16  # batches of counts that are held before they are added up
 PARTITION_BYTES = 256 << 20
 EVALUATED = 5000  # documents, about: all of a small corpus, a sample of a large one
 _SALT = 0x6576616C
+_CODE_TYPES = "^(text/x-|application/(javascript|ecmascript|typescript|x-sh|x-python|x-httpd-php)$)"
 
 
 def shard_batches(store: Store, shard: Mapping[str, Any], columns: list[str]) -> Iterator[pa.RecordBatch]:
@@ -58,16 +64,44 @@ class CountShard:
         """Nothing is held."""
 
     def run(self, arguments: dict[str, Any]) -> dict[str, Any]:
-        ledger, held = CountLedger(), [pa.RecordBatch.from_pylist([], schema=COUNTS)]
-        for batch in shard_batches(self.store, arguments["shard"], ["text"]):
-            counted = count_words(batch["text"])
-            ledger += counted.ledger
-            held.append(counted.counts)
+        ledger, held, groups = CountLedger(), [pa.RecordBatch.from_pylist([], schema=COUNTS)], set()
+        for batch in shard_batches(self.store, arguments["shard"], ["text", *_GROUPED]):
+            for group, text in grouped(batch):
+                counted = count_words(text, group=group.key)
+                ledger += counted.ledger
+                groups.add(group)
+                held.append(counted.counts)
             if len(held) >= MERGE_BATCHES:
                 held = [merge_counts(held)]
         counts = merge_counts(held)
-        run = write_run(self.store, arguments["output"], pa.Table.from_batches([counts]), ("key", "word"))
-        return {"run": run.as_json(), "ledger": asdict(ledger), "counts": {"words": counts.num_rows}}
+        run = write_run(self.store, arguments["output"], pa.Table.from_batches([counts]), _ORDER)
+        return {
+            "run": run.as_json(),
+            "ledger": asdict(ledger),
+            "groups": sorted(groups),
+            "counts": {"words": counts.num_rows},
+        }
+
+
+_GROUPED = ["source", "language", "media_type"]
+_ORDER = ("key", "word", "group")
+
+
+def grouped(batch: pa.RecordBatch) -> Iterator[tuple[Group, pa.StringArray]]:
+    """Give each group of documents and its texts, in the order of the groups' names."""
+    is_code: Any = pc.fill_null(pc.match_substring_regex(batch["media_type"], _CODE_TYPES), False)
+    kind = pc.if_else(is_code, KINDS[1], KINDS[0])
+    names = [pc.fill_null(batch["source"], ""), pc.fill_null(batch["language"], UNDETERMINED), kind]
+    rows = pa.table([*names, pa.array(range(batch.num_rows))], names=[*Group._fields, "row"])
+    by_group = (
+        rows.group_by(list(Group._fields))
+        .aggregate([("row", "list")])
+        .sort_by([(n, "ascending") for n in Group._fields])
+    )
+    for *named, chosen in zip(
+        *(column.to_pylist() for column in by_group.select([*Group._fields, "row_list"])), strict=True
+    ):
+        yield Group(*named), batch["text"].take(pa.array(sorted(chosen)))
 
 
 class MergeCounts:
@@ -81,7 +115,7 @@ class MergeCounts:
 
     def run(self, arguments: dict[str, Any]) -> dict[str, Any]:
         part, parts = arguments["partition"], arguments["partitions"]
-        rows = gather(self.store, self.runs, COUNTS, *key_range(part, parts), order=("key", "word"))
+        rows = gather(self.store, self.runs, COUNTS, *key_range(part, parts), order=_ORDER)
         merged = merge_counts(rows.to_batches())
         stem = f"{JOB}/counts/part-{part:05d}-of-{parts:05d}"
         shard = write_shard(self.store, stem, "counts", pa.Table.from_batches([merged]))
@@ -129,6 +163,7 @@ class TokenizerJob:
         return {
             "text": text["digest"],
             "train": self.named,
+            "mix": self.block.mix.model_dump(),
             "version": VERSION,
             "keys": KEY_VERSION,
         }
@@ -140,7 +175,9 @@ class TokenizerJob:
         if not shards:
             raise ValueError("the text snapshot holds no document: there is nothing to count")
         counted, table = self._count(shards)
-        model = self._train(table)
+        groups = {group.key: group for marker in counted for group in (Group(*each) for each in marker["groups"])}
+        files, mixture = self._train(table, groups)
+        model = files[0]
         evaluation = self._evaluate(shards, model)
         ledger = sum((CountLedger(**marker["ledger"]) for marker in counted), CountLedger())
         if not ledger.balanced:
@@ -148,9 +185,9 @@ class TokenizerJob:
         body = {
             "job": JOB,
             "settings": self.described(text),
-            "shards": [*table, model.as_json()],
+            "shards": [*table, *(file.as_json() for file in files)],
             "characters": asdict(ledger),
-            "statistics": {"evaluation": evaluation},
+            "statistics": {"evaluation": evaluation, "mixture": mixture},
             "parents": [text["digest"]],
         }
         version, manifest = commit(self.launcher.store, JOB, body)
@@ -177,24 +214,34 @@ class TokenizerJob:
         merged = self.launcher.run(JOB, Phase("merge", tasks, "pipelines.tokenizer_job:MergeCounts", {"runs": listed}))
         return counted, [marker["shard"] for marker in merged]
 
-    def _train(self, table: list[dict[str, Any]]) -> Shard:
-        """Train unless the model of this table and these settings stands; its name is that of its content."""
-        store = self.launcher.store
+    def _train(self, table: list[dict[str, Any]], groups: dict[int, Group]) -> tuple[list[Shard], dict[str, Any]]:
+        """Mix, train and write what other tools read, unless the model of this table and these settings stands."""
+        store, balance = self.launcher.store, self.block.mix.balance()
         key = digest_of(
             {
                 "table": [part["sha256"] for part in table],
                 "settings": self.named,
+                "mix": self.block.mix.model_dump(),
                 "version": VERSION,
             }
         )
-        name = f"{JOB}/model/{key[:32]}.model"
-        if store.size(name) is None:
-            batches = (batch for part in table for batch in shard_batches(store, part, COUNTS.names))
-            put_same(store, name, train(batches, self.settings).model)
-        model = store.read(name)
-        return Shard(
-            name, "model", len(model), hashlib.sha256(model).hexdigest(), len(parse_model(model).pieces), None, None
-        )
+        stem = f"{JOB}/model/{key[:32]}"
+        if store.size(f"{stem}.json") is None:
+
+            def counts() -> Iterator[pa.RecordBatch]:
+                return (batch for part in table for batch in shard_batches(store, part, COUNTS.names))
+
+            rows, made = mix(counts, groups, balance, self.block.mix.max_rows)
+            coverage = self.settings.character_coverage
+            letters = language_alphabets(counts, groups, coverage) if self.block.mix.alphabet_by_language else None
+            trained = train(rows, self.settings, self.block.engine, letters)
+            for name, data in exports(trained.model).items():
+                put_same(store, f"{stem}{name}", data)
+            put_same(store, f"{stem}.json", canonical_json(_described(made) | {"trained": asdict(trained.ledger)}))
+        pieces = len(parse_model(store.read(f"{stem}.model")).pieces)
+        kinds = {".model": "model", ".tokenizer.json": "tokenizer_json", ".tiktoken": "tiktoken"}
+        files = [_file(store, f"{stem}{suffix}", kind, pieces) for suffix, kind in kinds.items()]
+        return files, read_json(store, f"{stem}.json", what="mixture")
 
     def _evaluate(self, shards: list[dict[str, Any]], model: Shard) -> dict[str, Any]:
         sample = min(1.0, EVALUATED / sum(shard["records"] for shard in shards))
@@ -217,3 +264,15 @@ def _bits(used: str, vocabulary: int) -> np.ndarray:
     """Return one bit a piece, uint8[ceil(vocabulary / 8)]; a shard without a sample used none."""
     bits = np.frombuffer(base64.b64decode(used), np.uint8)
     return bits if len(bits) else np.zeros(-(-vocabulary // 8), np.uint8)
+
+
+def _described(made: Mixture) -> dict[str, Any]:
+    """Return what mixing did, for the manifest."""
+    weights = [[*group, weight] for group, weight in sorted(made.weights.items())]
+    numbers = {name: value for name, value in vars(made).items() if name != "weights"}
+    return {**numbers, "kept_fraction": made.kept_fraction, "weights": weights}
+
+
+def _file(store: Store, name: str, kind: str, pieces: int) -> Shard:
+    data = store.read(name)
+    return Shard(name, kind, len(data), hashlib.sha256(data).hexdigest(), pieces, None, None)

@@ -15,23 +15,24 @@ from tokenizer.count import COUNTS, characters, count_words, merge_counts, word_
 MIXED = st.text(st.sampled_from("ab \n\t\r\0é日本ー▁▅<s>\U0001f600\u2028"), max_size=60)
 
 
-def plain_counts(texts: list[str | None]) -> dict[str, tuple[int, int, int]]:
+def plain_counts(texts: list[str | None]) -> dict[str, tuple[int, int, int, int]]:
     """Return word -> (count, line starts, texts), by regular expression."""
-    count, opens, documents = Counter(), Counter(), Counter()
+    count, opens, documents, capped = Counter(), Counter(), Counter(), Counter()
     for text in texts:
-        seen = set()
+        seen = Counter()
         for line in (text or "").replace("▁", " ").split("\n"):
             words = [w.replace(" ", "▁") for w in re.findall(r" *[^ ]+| +", line)]
             count.update(words)
             opens.update(words[:1])
             seen.update(words)
-        documents.update(seen)
-    return {w: (n, opens[w], documents[w]) for w, n in count.items()}
+        documents.update(set(seen))
+        capped.update({w: min(n, 16) for w, n in seen.items()})
+    return {w: (n, opens[w], documents[w], capped[w]) for w, n in count.items()}
 
 
-def as_dict(batch: pa.RecordBatch) -> dict[str, tuple[int, int, int]]:
-    """Return word -> (count, line starts, documents)."""
-    _, words, *numbers = (column.to_pylist() for column in batch.columns)
+def as_dict(batch: pa.RecordBatch) -> dict[str, tuple[int, int, int, int]]:
+    """Return word -> (count, line starts, documents, capped)."""
+    _, words, *numbers, _ = (column.to_pylist() for column in batch.columns)
     assert len(set(words)) == len(words)
     return dict(zip(words, zip(*numbers, strict=True), strict=True))
 
@@ -58,7 +59,7 @@ def counted(*texts: str | None) -> pa.RecordBatch:
     ],
 )
 def test_words_are_those_that_the_trainer_sees(text, words):
-    assert {w: n for w, (n, _, _) in as_dict(counted(text)).items()} == words
+    assert {w: n for w, (n, *_) in as_dict(counted(text)).items()} == words
 
 
 @given(st.lists(st.one_of(st.none(), MIXED), max_size=8))
@@ -123,11 +124,11 @@ KNOWN_KEYS = [
 
 def test_words_that_share_a_key_stay_apart():
     def batch(*rows):
-        columns = zip(*[(7, word, n, n, 1) for word, n in rows], strict=True)
+        columns = zip(*[(7, word, n, n, 1, n, 0) for word, n in rows], strict=True)
         return pa.RecordBatch.from_arrays(list(map(pa.array, columns)), names=COUNTS.names).cast(COUNTS)
 
     merged = merge_counts([batch(("b", 1), ("c", 5)), batch(("a", 2)), batch(("b", 3)), batch(("a", 4))])
-    assert [(w, n) for w, (n, _, _) in as_dict(merged).items()] == [("a", 6), ("b", 4), ("c", 5)]
+    assert [(w, n) for w, (n, *_) in as_dict(merged).items()] == [("a", 6), ("b", 4), ("c", 5)]
 
 
 def test_merging_nothing_gives_nothing():
@@ -138,7 +139,7 @@ def test_merging_nothing_gives_nothing():
 def test_an_over_long_word_is_left_out_and_named():
     text = pa.array(["short " + "é" * 40, "x" * 40 + "\n" + "x" * 40])
     counts, ledger = count_words(text, max_word_bytes=39)
-    assert as_dict(counts) == {"short": (1, 1, 1)}
+    assert as_dict(counts) == {"short": (1, 1, 1, 1)}
     assert (ledger.over_long, ledger.over_long_words) == (1 + 40 + 80, 3)
     assert ledger.balanced
 
@@ -149,3 +150,19 @@ def test_characters_are_counted_exactly(texts):
     listed = characters([counted(*texts), counted(*texts)]).to_pylist()
     assert {row["character"]: row["count"] for row in listed} == {c: 2 * n for c, n in expected.items()}
     assert listed == sorted(listed, key=lambda row: (-row["count"], row["character"]))
+
+
+def test_a_text_counts_a_word_sixteen_times_at_most():
+    text = pa.array(["spam " * 40 + "ham", "spam spam"])
+    assert as_dict(count_words(text).counts)["▁spam"] == (40, 0, 2, 17)
+
+
+@given(st.lists(MIXED, min_size=2, max_size=6), st.randoms(use_true_random=False))
+def test_counts_of_groups_stay_apart_and_add_up(texts, rng):
+    parts = [count_words(pa.array([text]), group=i % 2 + 1).counts for i, text in enumerate(texts)]
+    rng.shuffle(parts)
+    merged = merge_counts(parts)
+    assert merged.equals(merge_counts([merge_counts(parts[:1]), merge_counts(parts[1:])]))
+    for group in (1, 2):
+        own = merged.filter(pa.array(merged["group"].to_numpy() == group))
+        assert as_dict(own) == plain_counts(texts[group - 1 :: 2])

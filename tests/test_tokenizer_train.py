@@ -184,7 +184,8 @@ def test_nothing_to_train_from_is_said(texts):
 
 def test_counts_that_the_trainer_could_not_add_are_refused():
     batch = pa.RecordBatch.from_pylist(
-        [{"key": 1, "word": "ab", "count": 1 << 62, "line_starts": 0, "documents": 1}], schema=COUNTS
+        [{"key": 1, "word": "ab", "count": 1 << 62, "line_starts": 0, "documents": 1, "capped": 1, "group": 0}],
+        schema=COUNTS,
     )
     with pytest.raises(OverflowError, match="more than 2\\^62 characters"):
         train([batch], SMALL)

@@ -26,13 +26,16 @@ _COLUMNS: dict[str, Any] = {
     "count": pa.int64(),
     "line_starts": pa.int64(),  # occurrences that open a line, <= count
     "documents": pa.int64(),  # texts that hold the word, <= count
+    "capped": pa.int64(),  # occurrences, at most 16 (gather.PER_TEXT) a text
+    "group": pa.uint64(),  # where the texts come from (tokenizer.groups), 0 if nobody said
 }
 COUNTS = pa.schema(_COLUMNS)
-_NUMBERS = COUNTS.names[2:]
+_NUMBERS = COUNTS.names[2:6]
+_ORDER = [("key", "ascending"), ("word", "ascending"), ("group", "ascending")]
 
 
 class Counted(NamedTuple):
-    """Counts of one batch (schema COUNTS, ascending by key, then word) and what became of each character."""
+    """Counts of one batch (schema COUNTS, ascending by key, word, group) and what became of each character."""
 
     counts: pa.RecordBatch
     ledger: CountLedger
@@ -60,8 +63,8 @@ def _spaced(text: Any) -> tuple[Any, Any, int]:
     return data, offsets, literal
 
 
-def count_words(text: pa.StringArray, max_word_bytes: int = MAX_WORD_BYTES) -> Counted:
-    """Count the words of a batch of texts; a null is an empty text.
+def count_words(text: pa.StringArray, max_word_bytes: int = MAX_WORD_BYTES, group: int = 0) -> Counted:
+    """Count the words of a batch of texts of one group; a null is an empty text.
 
     A word of more than `max_word_bytes` (UTF-8, a space as one byte) is left out and named in the ledger.
     """
@@ -78,31 +81,34 @@ def count_words(text: pa.StringArray, max_word_bytes: int = MAX_WORD_BYTES) -> C
         over_long_words=int(over[:, gather.COUNT].sum()),
         literal_space_symbols=literal,
     )
-    return Counted(_batch(data, rows), ledger)
+    return Counted(_batch(data, rows, group), ledger)
 
 
-def _batch(data: Any, rows: Any) -> pa.RecordBatch:
+def _batch(data: Any, rows: Any, group: int) -> pa.RecordBatch:
     rows = rows[np.argsort(rows[:, gather.KEY], kind="stable")]
     body, ends = gather.escaped(data, rows)
     if ends[-1] >= 1 << 31:
         raise ValueError(f"the words of one batch take {ends[-1]} bytes, over 2 GiB: count smaller batches")
     word = pa.StringArray.from_buffers(len(rows), pa.py_buffer(ends.astype(np.int32)), pa.py_buffer(body))
-    numbers = [rows[:, c].astype(np.int64) for c in (gather.COUNT, gather.OPENS, gather.TEXTS)]
-    return _ordered(_as_counts(pa.array(rows[:, gather.KEY]), word, numbers))
+    texts = rows[:, gather.TEXTS]
+    columns = (rows[:, gather.COUNT], rows[:, gather.OPENS], texts & np.uint64(0xFFFFFFFF), texts >> np.uint64(32))
+    numbers = [column.astype(np.int64) for column in columns]
+    return _ordered(_as_counts(pa.array(rows[:, gather.KEY]), word, numbers, np.full(len(rows), group, np.uint64)))
 
 
-def _as_counts(key: Any, word: Any, numbers: list[Any]) -> pa.RecordBatch:
-    return pa.RecordBatch.from_arrays([key, word, *map(pa.array, numbers)], schema=COUNTS)
+def _as_counts(key: Any, word: Any, numbers: list[Any], group: Any) -> pa.RecordBatch:
+    return pa.RecordBatch.from_arrays([key, word, *map(pa.array, [*numbers, group])], schema=COUNTS)
 
 
-def _relation(batch: Any) -> Any:
+def relation(batch: Any) -> Any:
+    """Compare each word with the one before: 0 another key, 1 the same word, 2 the same key and another word."""
     return gather.repeats(batch["key"].to_numpy(), *string_buffers(batch["word"]))
 
 
 def _ordered(batch: pa.RecordBatch) -> pa.RecordBatch:
     """Put words that share a key (64 bits collide) in the order of their bytes; all others are in order."""
-    if (_relation(batch) == 2).any():
-        return batch.take(pc.sort_indices(batch, sort_keys=[("key", "ascending"), ("word", "ascending")]))
+    if (relation(batch) == 2).any():
+        return batch.take(pc.sort_indices(batch, sort_keys=_ORDER))
     return batch
 
 
@@ -115,19 +121,27 @@ def _joined(batches: Iterable[pa.RecordBatch]) -> Any:
 
 
 def merge_counts(batches: Iterable[pa.RecordBatch]) -> pa.RecordBatch:
-    """Add counts up; the result ascends by (key, word) and holds each word once, whatever the input's order.
+    """Add counts up; the result ascends by (key, word, group) and holds each word of a group once.
 
-    Associative. Equal keys are equal words only if the words are, byte for byte.
+    Associative, and whatever the input's order. Equal keys are equal words only if the words are, byte for byte.
     """
     joined = _joined(batches)
-    order: Any = np.argsort(joined["key"].to_numpy(), kind="stable")  # timsort: linear where sorted runs meet
-    batch = _ordered(joined.take(order))
-    first: Any = np.flatnonzero(_relation(batch) != 1)
+    batch = _ordered(joined.take(_order_of(joined["key"].to_numpy(), joined["group"].to_numpy())))
+    group: Any = batch["group"].to_numpy()
+    first: Any = np.flatnonzero((relation(batch) != 1) | (np.diff(group, prepend=group[:1]) != 0))
     if not len(first):
         return batch
     sums = [np.add.reduceat(batch[name].to_numpy(), first) for name in _NUMBERS]
     kept = batch.select(["key", "word"]).take(first)
-    return _as_counts(kept["key"], kept["word"], sums)
+    return _as_counts(kept["key"], kept["word"], sums, group[first])
+
+
+def _order_of(key: Any, group: Any) -> Any:
+    """Return the order by key, then group; timsort is linear where sorted runs meet."""
+    if (group[1:] == group[:-1]).all():
+        return np.argsort(key, kind="stable")
+    by_group: Any = np.argsort(group, kind="stable")
+    return by_group[np.argsort(key[by_group], kind="stable")]
 
 
 def characters(counts: Iterable[pa.RecordBatch]) -> pa.RecordBatch:

@@ -15,6 +15,7 @@ PADDING = 16
 # Columns of the table of words.
 KEY, HEAD, NEXT, SPAN, COUNT, OPENS, TEXTS, LAST = (np.uint64(column) for column in range(8))
 ROW = 8
+PER_TEXT = 16  # TEXTS, upper half: occurrences, at most so many a text
 
 _SPACE, _NEWLINE = 0x20, 0x0A
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
@@ -132,11 +133,12 @@ def _fill(table: Any, n: Any, first: Any, data: Any, words: tuple[Any, Any, Any,
         if not table[at + COUNT]:
             table[at], table[at + HEAD], table[at + NEXT], table[at + SPAN] = key, head, behind, span
             n += 1
-        text = np.uint64(owner[word] + 1)
+        text = np.uint64(owner[word] + 1) << _SPAN_BITS
+        again = table[at + LAST] - text if table[at + LAST] >= text else np.uint64(0)
         table[at + COUNT] += _ONE
         table[at + OPENS] += np.uint64(opens[word])
-        table[at + TEXTS] += np.uint64(table[at + LAST] != text)
-        table[at + LAST] = text
+        table[at + TEXTS] += np.uint64(again == 0) + (np.uint64(again < PER_TEXT) << _SPAN_BITS)
+        table[at + LAST] = text + again + _ONE
     return len(starts), n
 
 
@@ -159,7 +161,8 @@ def group(data: Any, starts: Any, ends: Any, owner: Any, opens: Any) -> Any:
     """Gather equal words of `cut`; return rows, uint64[n, ROW], in no order.
 
     KEY; HEAD and NEXT, the word's first 16 bytes; SPAN, start << 32 | length of the first occurrence; COUNT;
-    OPENS, how many of them open a line; TEXTS, how many hold it; LAST, 1 + the last of these.
+    OPENS, how many of them open a line; TEXTS, how many hold it, and in the upper 32 bits how many occurrences there
+    are if none beyond PER_TEXT counts in a text; LAST, 1 + the last text << 32 | its occurrences.
     """
     table, n, word = np.zeros(ROW << 13, np.uint64), 0, 0
     while True:

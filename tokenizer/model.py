@@ -67,6 +67,11 @@ def _model_class() -> Any:
     return message_factory.GetMessageClass(pool.FindMessageTypeByName("corpusmill.Model"))
 
 
+def empty_model() -> Any:
+    """Return a message that holds nothing yet."""
+    return _model_class()()
+
+
 def parse_model(model: bytes) -> Any:
     """Return the message of a .model file.
 

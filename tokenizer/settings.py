@@ -65,6 +65,11 @@ class TrainSettings:
             raise ValueError(f"symbols {twice} are defined twice")
 
     @property
+    def special_pieces(self) -> tuple[str, str, str, str]:
+        """Padding, end, beginning, unknown: ids 0 to 3."""
+        return _SPECIAL
+
+    @property
     def run_symbols(self) -> tuple[str, ...]:
         """Runs of white space that are pieces, U+2581 for a space."""
         newlines = ("\n" * n for n in range(1, self.newline_runs + 1))

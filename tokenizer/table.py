@@ -12,7 +12,7 @@ from tokenizer.count import COUNTS, word_keys
 from tokenizer.gather import KEY_VERSION
 
 ROW_GROUP_ROWS = 1 << 17
-_STORED: pa.Schema = pa.schema(list(COUNTS)[1:], metadata={"corpusmill.counts": f"1; key {KEY_VERSION}"})
+_STORED: pa.Schema = pa.schema(list(COUNTS)[1:], metadata={"corpusmill.counts": f"2; key {KEY_VERSION}"})
 
 
 def _evenly(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.Table]:

@@ -1,13 +1,17 @@
-"""Train a SentencePiece BPE model from counts: the model of the raw text, at the cost of its unique words."""
+"""Train a SentencePiece BPE model from counts: the model of the raw text, at the cost of its unique words.
+
+Two engines give the same bytes: `own` (tokenizer.bpe), and `sentencepiece`, which reads the same rows as TSV.
+"""
 
 import io
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import pyarrow as pa
 
+from tokenizer.assemble import assemble
 from tokenizer.ledger import TrainLedger
 from tokenizer.model import parse_model, serialize_model
 from tokenizer.rows import training_rows, tsv_lines, weight
@@ -15,6 +19,7 @@ from tokenizer.settings import TrainSettings
 from tokenizer.table import read_counts
 
 _MAX_CHARACTERS = 1 << 62  # the trainer sums counts of characters in an int64
+_NOTHING = "there is nothing to train from: the counts hold no character"
 _TOO_MANY = "the counts hold more than 2^62 characters, more than the trainer can add: scale them down"
 
 
@@ -42,6 +47,9 @@ class VocabularyTooSmall(ValueError):
         self.smallest = smallest
 
 
+Engine = Literal["own", "sentencepiece"]
+
+
 class Trained(NamedTuple):
     """A .model file, and what became of each counted character."""
 
@@ -56,31 +64,57 @@ class _Lines:
         self.counts, self.settings, self.ledger = counts, settings, TrainLedger()
         self.weight = 0.0  # characters, which an int64 might not hold
 
-    def __iter__(self) -> Iterator[str]:
+    def rows(self) -> Iterator[tuple[Any, Any]]:
+        """Give words and counts of each batch."""
         for batch in self.counts:
             self.weight += weight(batch)
             if self.weight > _MAX_CHARACTERS:
                 raise OverflowError(_TOO_MANY)  # past the first batch the trainer makes it an error of its own
             words, counts, ledger = training_rows(batch, self.settings)
             self.ledger += ledger
+            yield words, counts
+
+    def __iter__(self) -> Iterator[str]:
+        for words, counts in self.rows():
             yield from tsv_lines(words, counts)
 
 
-def train(counts: Iterable[pa.RecordBatch] | Path | str, settings: TrainSettings) -> Trained:
+def train(
+    counts: Iterable[pa.RecordBatch] | Path | str, settings: TrainSettings, engine: Engine = "own", alphabet: Any = None
+) -> Trained:
     """Train from counts (batches of schema COUNTS, or a table's path), in any order and cut into any batches.
 
-    The model's bytes depend on counts and settings alone: no path, no number of threads is in them.
+    The model's bytes depend on counts and settings alone: no path, no number of threads, no engine is in them.
+
+    `alphabet` (code points, int64[n]) is that of our engine alone: SentencePiece cuts a given one off at its coverage.
 
     Raises:
         VocabularyTooLarge, VocabularyTooSmall: and name the size that would do.
         OverflowError: the counts hold more characters than 2^62.
         ValueError: there is nothing to train from.
     """
+    if alphabet is not None and engine != "own":
+        raise ValueError(f"an alphabet of one's own goes with engine own, not {engine}")
     lines = _Lines(read_counts(counts) if isinstance(counts, Path | str) else counts, settings)
-    model = _run_trainer(lines, settings)
+    model = _learn(lines, settings, alphabet) if engine == "own" else _run_trainer(lines, settings)
     if not lines.ledger.balanced:
         raise AssertionError(f"characters are neither trained nor accounted for: {lines.ledger}")
     return Trained(_canonical(model, settings), lines.ledger)
+
+
+def _learn(lines: _Lines, settings: TrainSettings, alphabet: Any) -> bytes:
+    """Run our own trainer."""
+    from tokenizer.bpe import learn
+
+    merges, letters = learn(lines.rows(), settings, alphabet)
+    if not letters:
+        raise ValueError(_NOTHING)
+    smallest = len(settings.fixed_pieces) + len(letters)
+    if smallest > settings.vocab_size:
+        raise VocabularyTooSmall(settings.vocab_size, smallest, settings.character_coverage)
+    if settings.hard_limit and smallest + len(merges) < settings.vocab_size:
+        raise VocabularyTooLarge(settings.vocab_size, smallest + len(merges))
+    return assemble([*merges, *letters], settings)
 
 
 def _run_trainer(lines: _Lines, settings: TrainSettings) -> bytes:
@@ -110,7 +144,7 @@ def _explained(message: str, lines: _Lines, settings: TrainSettings) -> Exceptio
     if lines.weight > _MAX_CHARACTERS:
         return OverflowError(_TOO_MANY)
     if not lines.ledger.trained:
-        return ValueError("there is nothing to train from: the counts hold no character")
+        return ValueError(_NOTHING)
     return RuntimeError(f"SentencePiece could not train: {message}")
 
 

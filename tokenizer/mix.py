@@ -1,0 +1,205 @@
+"""Rows to train from: counts of groups, weighted and added up, and of these a threshold sample. No text is read.
+
+A row whose weight is at least tau stays as it is; a lighter one stays with probability weight / tau and then weighs
+tau. So every sum over rows (of a pair, of a character) keeps its expectation, and rare long words, which are most of
+Japanese and Chinese, are thinned instead of cut off. The coin is a hash of the word.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from filters.native import kernel, mix64
+from tokenizer.alphabet import alphabet
+from tokenizer.balance import Balance, group_weights
+from tokenizer.count import COUNTS, characters, relation
+from tokenizer.groups import Group
+
+MAX_ROWS = 8_000_000  # fixed: never read from the machine
+_SALT = np.uint64(0x746F6B656E697A65)
+_LIGHTEST = 16  # what the lightest row of a weighted mixture counts: rounding stays below 3 %
+_MOST = float(1 << 60)  # of all counts together
+
+Table = Callable[[], Iterable[pa.RecordBatch]]  # reads counts (schema COUNTS, ascending by key) from the start
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """What mixing did. Masses are characters x weight."""
+
+    rows: int  # words of the table, groups added up
+    kept_rows: int
+    tau: float  # 0 where every row is kept
+    scale: float  # by which weights became counts
+    mass: float
+    kept_mass: float
+    weights: dict[Group, float]
+
+    @property
+    def kept_fraction(self) -> float:
+        """Kept mass to mass: 1 on average over samples."""
+        return self.kept_mass / self.mass if self.mass else 1.0
+
+
+def sizes_of(table: Iterable[pa.RecordBatch], groups: Mapping[int, Group], per_document_cap: bool) -> dict[Group, int]:
+    """Return the characters counted in each group.
+
+    Raises ValueError where a row's group has no name.
+    """
+    sizes: dict[int, int] = {}
+    for batch in table:
+        mass = pc.utf8_length(batch["word"]).to_numpy().astype(np.int64) * _counted(batch, per_document_cap)
+        keys, places = np.unique(batch["group"].to_numpy(), return_inverse=True)
+        for i, key in enumerate(keys.tolist()):
+            sizes[key] = sizes.get(key, 0) + int(mass[places == i].sum())
+    if unnamed := sorted(set(sizes) - set(groups)):
+        raise ValueError(f"{len(unnamed)} groups of the counts have no name, {unnamed[0]:016x} for one")
+    return {groups[key]: size for key, size in sizes.items()}
+
+
+def _counted(batch: Any, per_document_cap: bool) -> Any:
+    return batch["capped" if per_document_cap else "count"].to_numpy()
+
+
+@kernel
+def _sums(first: Any, factors: Any, counts: Any, opens: Any) -> tuple[Any, Any]:
+    """Add rows up from each of `first` to the next, one after another: weights and those that open a line."""
+    weights, opening = np.zeros(len(first), np.float64), np.zeros(len(first), np.float64)
+    word = -1
+    for row in range(len(counts)):
+        if word + 1 < len(first) and first[word + 1] == row:
+            word += 1
+        weights[word] += factors[row] * counts[row]
+        opening[word] += factors[row] * opens[row]
+    return weights, opening
+
+
+def _added_up(batches: Iterable[pa.RecordBatch], weights: Mapping[int, float], cap: bool) -> Iterator[tuple[Any, ...]]:
+    """Give (keys, words, weights, weights that open a line) of whole words; a word of a batch's end waits."""
+    waiting: Any = pa.RecordBatch.from_pylist([], schema=COUNTS)
+    for batch in batches:
+        joined: Any = pa.Table.from_batches([waiting, batch]).combine_chunks().to_batches()
+        if not joined:
+            continue
+        last = joined[0]["key"].to_numpy()
+        whole = int(np.searchsorted(last, last[-1], "left"))
+        yield _weighted(joined[0].slice(0, whole), weights, cap)
+        waiting = joined[0].slice(whole)
+    yield _weighted(waiting, weights, cap)
+
+
+def _weighted(batch: Any, weights: Mapping[int, float], cap: bool) -> tuple[Any, ...]:
+    keys, places = np.unique(batch["group"].to_numpy(), return_inverse=True)
+    factors = np.array([weights.get(key, 0.0) for key in keys.tolist()], np.float64)[places]
+    counted, opens = _counted(batch, cap), batch["line_starts"].to_numpy()
+    first: Any = np.flatnonzero(relation(batch) != 1)
+    sums, opening = _sums(first, factors, counted, np.minimum(opens, counted))
+    words = batch.select(["key", "word"]).take(pa.array(first))
+    return words["key"].to_numpy(), words["word"], sums, opening
+
+
+def threshold(weights: Any, max_rows: int) -> float:
+    """Return tau for which sum(min(1, weight / tau)) is `max_rows`; 0 where there are no more rows than that."""
+    weights = np.sort(weights[weights > 0])
+    if len(weights) <= max_rows:
+        return 0.0
+    # with the k lightest rows below tau: (sum of these) / tau + the others = max_rows
+    below = np.cumsum(weights)
+    light = np.arange(1, len(weights) + 1)
+    room = max_rows - (len(weights) - light)
+    tau = np.divide(below, room, out=np.full(len(weights), np.inf), where=room > 0)
+    next_one = np.append(weights[1:], np.inf)
+    fits: Any = np.flatnonzero((tau >= weights) & (tau <= next_one))
+    return float(tau[fits[0]])
+
+
+def _coins(keys: Any) -> Any:
+    """Return a uniform number in [0, 1) for each word."""
+    return (_mixed(keys ^ _SALT) >> np.uint64(11)).astype(np.float64) * 2.0**-53
+
+
+@kernel
+def _mixed(keys: Any) -> Any:
+    mixed = np.empty_like(keys)
+    for i in range(len(keys)):
+        mixed[i] = mix64(keys[i])
+    return mixed
+
+
+def mix(
+    table: Table, groups: Mapping[int, Group], balance: Balance, max_rows: int = MAX_ROWS
+) -> tuple[Iterator[pa.RecordBatch], Mixture]:
+    """Return rows (schema COUNTS, group 0) to train from and what mixing did.
+
+    The table is read three times: for sizes, for tau, for the rows. Equal tables, in any batches, give equal rows.
+    """
+    sizes = sizes_of(table(), groups, balance.per_document_cap)
+    chosen = group_weights(sizes, balance)
+    weights = {group.key: weight for group, weight in chosen.items()}
+    cap = balance.per_document_cap
+    heavy = [(sums, _lengths(words)) for _, words, sums, _ in _added_up(table(), weights, cap)]
+    all_weights = np.concatenate([sums for sums, _ in heavy] or [np.zeros(0)])
+    tau = threshold(all_weights, max_rows)
+    mass = float(sum(float(np.dot(sums, lengths)) for sums, lengths in heavy))
+    scale = _scale(all_weights, tau, mass, is_plain=not tau and set(chosen.values()) <= {1.0})
+    sampled = _Sample(tau, scale)
+    kept = [sampled.of(*each) for each in _added_up(table(), weights, cap)]
+    made = Mixture(int((all_weights > 0).sum()), sum(b.num_rows for b in kept), tau, scale, mass, sampled.mass, chosen)
+    return iter(kept), made
+
+
+def _lengths(words: Any) -> Any:
+    return pc.utf8_length(words).to_numpy().astype(np.float64)
+
+
+def _scale(weights: Any, tau: float, mass: float, is_plain: bool) -> float:
+    """Return what makes the lightest row count _LIGHTEST; 1 where counts are whole as they are."""
+    if is_plain or not len(weights) or not weights.any():
+        return 1.0
+    return min(_LIGHTEST / max(tau, float(weights[weights > 0].min())), _MOST / mass)
+
+
+class _Sample:
+    """Takes the threshold sample of rows; `mass` is what it kept."""
+
+    def __init__(self, tau: float, scale: float) -> None:
+        self.tau, self.scale, self.mass = tau, scale, 0.0
+
+    def of(self, keys: Any, words: Any, weights: Any, opens: Any) -> pa.RecordBatch:
+        stays = (weights > 0) & (weights > _coins(keys) * self.tau)
+        keys, words, weights, opens = keys[stays], words.filter(pa.array(stays)), weights[stays], opens[stays]
+        raised = np.maximum(weights, self.tau)
+        self.mass += float(np.dot(raised, _lengths(words)))
+        counts = np.maximum(np.rint(raised * self.scale), 1).astype(np.int64)
+        opening = np.minimum(np.rint(opens * (raised / weights) * self.scale).astype(np.int64), counts)
+        zeros, groups = np.zeros(len(counts), np.int64), np.zeros(len(counts), np.uint64)
+        columns: list[Any] = [pa.array(keys), words, *map(pa.array, (counts, opening, zeros, zeros, groups))]
+        return pa.RecordBatch.from_arrays(columns, schema=COUNTS)
+
+
+def language_alphabets(table: Table, groups: Mapping[int, Group], coverage: float) -> Any:
+    """Return the code points that cover each language by itself, in any of them: int64[n], most frequent first.
+
+    One threshold over all languages would starve a small one of its letters.
+    """
+    tallies: dict[str, Any] = {}
+    for batch in table():
+        keys = batch["group"].to_numpy()
+        for key in np.unique(keys).tolist():
+            found = characters([batch.filter(pa.array(keys == key))])
+            tally = tallies.setdefault(groups[key].language, {})
+            for character, count in zip(found["character"].to_pylist(), found["count"].to_pylist(), strict=True):
+                tally[ord(character)] = tally.get(ord(character), 0) + count
+    total = np.zeros(0x110000, np.int64)
+    needed: set[int] = set()
+    for language in sorted(tallies):
+        own = np.zeros(0x110000, np.int64)
+        own[list(tallies[language])] = list(tallies[language].values())
+        total += own
+        needed |= set(alphabet(own, coverage).tolist())
+    points = np.array(sorted(needed), np.int64)
+    return points[np.argsort(-total[points], kind="stable")]

@@ -1,0 +1,113 @@
+"""The vocabulary as other libraries read it: Hugging Face's tokenizer.json and tiktoken's ranks beside the .model.
+
+tokenizer.json is BPE on characters with the merges that SentencePiece's scores imply: of every way to cut a piece in
+two, the rank is the piece's. It encodes as the .model does, but that with a dummy prefix it adds none to a text that
+begins with a space. tiktoken merges bytes and cuts by a regular expression
+first: the same pieces come out, under ids of its own.
+"""
+
+import base64
+import json
+import re
+from typing import Any
+
+from tokenizer.model import PIECE_TYPES, parse_model
+from tokenizer.settings import SPACE_SYMBOL
+
+_TYPES = {name: number for number, name in PIECE_TYPES.items()}
+
+
+def exports(model: bytes) -> dict[str, bytes]:
+    """Return the files of a vocabulary by their endings; all follow from the model's bytes."""
+    return {".model": model, ".tokenizer.json": tokenizer_json(model), ".tiktoken": tiktoken_ranks(model)}
+
+
+def _merges(listed: list[tuple[str, int]]) -> list[tuple[str, str]]:
+    """Return the pairs that make a piece, by its rank, then where they are cut: `listed` is pieces by rank."""
+    known = {piece for piece, _ in listed}
+    return [
+        (piece[:cut], piece[cut:])
+        for piece, _ in listed
+        for cut in range(1, len(piece))
+        if piece[:cut] in known and piece[cut:] in known
+    ]
+
+
+def _normal(message: Any) -> list[tuple[str, int]]:
+    """Return learnt pieces with their ids, by score, best first."""
+    found = [(p.piece, i) for i, p in enumerate(message.pieces) if p.type in (0, _TYPES["normal"])]
+    return sorted(found, key=lambda each: (-message.pieces[each[1]].score, each[1]))
+
+
+def tokenizer_json(model: bytes) -> bytes:
+    """Return Hugging Face's tokenizer.json of a model."""
+    message = parse_model(model)
+    spec = message.normalizer_spec
+    added = [
+        {
+            "id": i,
+            "content": piece.piece,
+            "single_word": False,
+            "lstrip": False,
+            "rstrip": False,
+            "normalized": piece.type == _TYPES["user_defined"],  # where spaces are U+2581 already
+            "special": piece.type != _TYPES["user_defined"],
+        }
+        for i, piece in enumerate(message.pieces)
+        if piece.type in (_TYPES["control"], _TYPES["unknown"], _TYPES["user_defined"])
+    ]
+    unknown = next(p.piece for p in message.pieces if p.type == _TYPES["unknown"])
+    scheme = "first" if spec.add_dummy_prefix else "never"
+    strip = [{"type": "Strip", "content": " ", "start": 1, "stop": 0}] if spec.add_dummy_prefix else []
+    back = {"type": "Replace", "pattern": {"String": SPACE_SYMBOL}, "content": " "}
+    body = {
+        "version": "1.0",
+        "truncation": None,
+        "padding": None,
+        "added_tokens": added,
+        "normalizer": {"type": "Replace", "pattern": {"String": " "}, "content": SPACE_SYMBOL},
+        "pre_tokenizer": {"type": "Metaspace", "replacement": SPACE_SYMBOL, "prepend_scheme": scheme, "split": False},
+        "post_processor": None,
+        "decoder": {"type": "Sequence", "decoders": [back, {"type": "ByteFallback"}, {"type": "Fuse"}, *strip]},
+        "model": {
+            "type": "BPE",
+            "dropout": None,
+            "unk_token": unknown,
+            "continuing_subword_prefix": None,
+            "end_of_word_suffix": None,
+            "fuse_unk": True,
+            "byte_fallback": any(p.type == _TYPES["byte"] for p in message.pieces),
+            "ignore_merges": False,
+            "vocab": {piece.piece: i for i, piece in enumerate(message.pieces)},
+            "merges": _merges(_normal(message)),
+        },
+    }
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def tiktoken_ranks(model: bytes) -> bytes:
+    """Return tiktoken's file: base64 of a token's bytes, a space, its rank, which is its id for tiktoken alone.
+
+    First the bytes, then the beginnings of characters of several bytes and these characters (so that they are made
+    before all else), then merges by score, and user-defined pieces, which `tiktoken_pattern` cuts out before.
+    """
+    message = parse_model(model)
+    learnt = [piece.replace(SPACE_SYMBOL, " ").encode() for piece, _ in _normal(message)]
+    letters = [piece.encode() for piece, _ in _normal(message) if len(piece) == 1 and piece != SPACE_SYMBOL]
+    begun = [letter[:size] for letter in sorted(letters) for size in range(2, len(letter) + 1)]
+    own = [piece.replace(SPACE_SYMBOL, " ").encode() for piece in _user_defined(message)]
+    ranked = dict.fromkeys([*(bytes([byte]) for byte in range(256)), *begun, *learnt, *own])
+    return b"".join(base64.b64encode(token) + b" %d\n" % rank for rank, token in enumerate(ranked))
+
+
+def tiktoken_pattern(model: bytes) -> str:
+    """Return the regular expression that tiktoken cuts texts by: user-defined pieces, longest first; words."""
+    own = sorted((p.replace(SPACE_SYMBOL, " ") for p in _user_defined(parse_model(model))), key=lambda p: (-len(p), p))
+    symbols = "|".join(re.escape(piece) for piece in own)
+    if not own:
+        return r" *[^ ]+| +"
+    return rf"{symbols}| ?(?:(?!{symbols})[^ ])+| "
+
+
+def _user_defined(message: Any) -> list[str]:
+    return [piece.piece for piece in message.pieces if piece.type == _TYPES["user_defined"]]
