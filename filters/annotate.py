@@ -5,15 +5,29 @@ One parse gives the documents, one segmentation serves every signal and every si
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from filters import c4, extract, fineweb, gopher, language, lines, minhash, policy, segmentation, views
+from filters import (
+    c4,
+    extract,
+    fineweb,
+    gopher,
+    language,
+    line_corrections,
+    lines,
+    minhash,
+    policy,
+    segmentation,
+    views,
+)
 from filters.models import MODELS
+from filters.rule_signals import Measured, measure_families
+from filters.safety.watch import watching
 from manifests.keys import keys_of, record_ids
 from manifests.limits import Limits
 from manifests.reasons import Refused, Skipped
@@ -30,6 +44,8 @@ class Settings:
     edits: tuple[str, ...] = ("c4_lines_v1",)
     refuse: tuple[str, ...] = tuple(sorted(map(str, policy.DEFAULT_REFUSALS)))
     near: dict[str, int] | None = field(default_factory=lambda: {"bands": 14, "rows": 8, "ngram": 5})
+    families: tuple[str, ...] = ()  # signals beside the usual ones (filters.rule_signals.families_of)
+    watch: dict[str, Any] = field(default_factory=dict)  # safety and quality slots (filters.safety.watch)
 
 
 def versions() -> dict[str, Any]:
@@ -86,18 +102,10 @@ def annotate(raw: pa.RecordBatch, settings: Settings, progress: Callable[[int], 
     documents = extracted.documents
     text = documents["text"]
     words, text_lines = segmentation.segment(text), lines.split_lines(text)
-    kept, c4_signals = c4.c4_edit(text, words, text_lines)
-    if "c4_lines_v1" not in settings.edits:
-        kept = np.ones_like(kept)
-    view = views.keep_lines(text, text_lines.doc_offsets, kept)
-    columns = _columns(documents, view)
-    measured = [
-        _view_signals(text, view, words),
-        gopher.quality_signals(text, words, text_lines),
-        gopher.repetition_signals(text, words, text_lines),
-        c4_signals,
-        fineweb.fineweb_signals(text, words, text_lines, kept),
-    ]
+    code, score = language.identify(text)
+    given = Measured(text, words, text_lines, code)
+    view, measured = measure(documents["uri"], given, settings)
+    columns = _columns(documents, view, code, score)
     signals = _signals(columns, measured)
     return {
         "documents": pa.RecordBatch.from_pydict(columns),
@@ -107,6 +115,34 @@ def annotate(raw: pa.RecordBatch, settings: Settings, progress: Callable[[int], 
         "refused": _refused(raw, extracted.refused),
         "skipped": _skipped(extracted.skipped),
     }
+
+
+def measure(uri: pa.StringArray, given: Measured, settings: Settings) -> tuple[pa.ListArray, list[pa.RecordBatch]]:
+    """Return the views that the edits of `settings` leave of texts, and everything that is measured of the texts."""
+    text, words, text_lines = given.text, given.words, given.lines
+    kept, c4_signals = c4.c4_edit(text, words, text_lines)
+    if "c4_lines_v1" not in settings.edits:
+        kept = np.ones_like(kept)
+    if "refinedweb_lines_v1" in settings.edits:
+        kept &= line_corrections.correct_lines(text, words, text_lines)[0]
+    view = views.keep_lines(text, text_lines.doc_offsets, kept)
+    return view, [
+        _view_signals(text, view, words),
+        gopher.quality_signals(text, words, text_lines),
+        gopher.repetition_signals(text, words, text_lines),
+        c4_signals,
+        fineweb.fineweb_signals(text, words, text_lines, kept),
+        *measure_families(settings.families, given),
+        *watching(settings.watch).signals(uri, text, given.language, words, text_lines),
+    ]
+
+
+def measure_again(
+    uri: pa.StringArray, text: pa.StringArray, code: pa.StringArray, settings: Settings
+) -> list[pa.RecordBatch]:
+    """Return what is measured of texts that edits have left; nothing more is cut. `code` is their language."""
+    given = Measured(text, segmentation.segment(text), lines.split_lines(text), code)
+    return measure(uri, given, replace(settings, edits=()))[1]
 
 
 def _quarantined(rows: list[dict[str, Any]]) -> pa.RecordBatch:
@@ -130,9 +166,8 @@ def _skipped(counts: Mapping[Skipped, int]) -> pa.RecordBatch:
     )
 
 
-def _columns(documents: pa.RecordBatch, view: pa.ListArray) -> dict[str, pa.Array]:
+def _columns(documents: pa.RecordBatch, view: pa.ListArray, code: pa.Array, score: Any) -> dict[str, pa.Array]:
     ids = record_ids(documents["uri"].to_pylist(), documents["digest"].to_pylist())
-    code, score = language.identify(documents["text"])
     own = {name: documents[name] for name in documents.schema.names if name != "row"}
     return {
         "key": pa.array(keys_of(ids), KEY),

@@ -30,15 +30,15 @@ MAX_WORD_CHARS = 1000
 
 JAVASCRIPT, POLICY, LOREM_IPSUM, CURLY_BRACKET = 1, 2, 4, 8
 PHRASES: tuple[Phrase, ...] = (
-    ("javascript", "ja", JAVASCRIPT),
-    ("terms of use", "ms", POLICY),
-    ("privacy policy", "va", POLICY),
-    ("cookie policy", "ki", POLICY),
-    ("uses cookies", "ki", POLICY),
-    ("use of cookies", "ki", POLICY),
-    ("use cookies", "ki", POLICY),
-    ("lorem ipsum", "m ", LOREM_IPSUM),
-    ("{", "{", CURLY_BRACKET),
+    ("javascript", JAVASCRIPT),
+    ("terms of use", POLICY),
+    ("privacy policy", POLICY),
+    ("cookie policy", POLICY),
+    ("uses cookies", POLICY),
+    ("use of cookies", POLICY),
+    ("use cookies", POLICY),
+    ("lorem ipsum", LOREM_IPSUM),
+    ("{", CURLY_BRACKET),
 )
 
 # why a line is dropped: the first of these that holds, in this order

@@ -5,19 +5,21 @@ Every record of a batch comes out exactly once: as a document, quarantined, skip
 
 from collections import Counter
 from collections.abc import Callable, Collection
+from functools import partial
 from typing import Any, NamedTuple
 
 import pyarrow as pa
-from resiliparse.parse.html import HTMLParserException
 
-from filters import charset, html, plain, policy, prescan
+from filters import charset, epub, html, mediawiki, pdf, plain, policy, stackexchange
+from filters.books import METADATA, Book, NotOurs, Unusable, metadata_json
+from filters.epub_package import is_epub
 from filters.guard_child import WHOLE_BATCH
 from filters.parts import DocumentParts, parts_array
 from manifests.limits import Limits
 from manifests.reasons import Quarantine, Refused, Skipped
 from manifests.records import DIGEST, MARKUP, PART, TIMESTAMP
 
-EXTRACTION_VERSION = 4  # part of the stage key; goes up when any text or part may come out differently
+EXTRACTION_VERSION = 5  # part of the stage key; goes up when any text or part may come out differently
 
 DOCUMENTS = pa.schema(
     [
@@ -36,6 +38,14 @@ DOCUMENTS = pa.schema(
 )
 
 HTML, XHTML, PLAIN, MARKDOWN = "text/html", "application/xhtml+xml", "text/plain", "text/markdown"
+EPUB, PDF = "application/epub+zip", "application/pdf"
+_CONTAINERS: dict[str, Callable[[bytes, str, Limits, Callable[[], None]], Book]] = {
+    EPUB: epub.read_epub,
+    PDF: pdf.read_pdf,
+    mediawiki.MEDIA_TYPE: mediawiki.read_page,
+    stackexchange.MEDIA_TYPE: stackexchange.read_post,
+}
+_ENTRIES = (mediawiki.MEDIA_TYPE, stackexchange.MEDIA_TYPE)  # what readers of dumps cut out; nothing else declares them
 _KINDS = {HTML: HTML, XHTML: XHTML, PLAIN: PLAIN, MARKDOWN: MARKDOWN, "text/x-markdown": MARKDOWN}
 _XML = ("application/xml", "text/xml")
 _UNKNOWN = (
@@ -48,7 +58,6 @@ _UNKNOWN = (
     "*/*",
 )
 _BINARY = (
-    b"%PDF-",
     b"\x89PNG",
     b"GIF8",
     b"\xff\xd8\xff",
@@ -119,6 +128,7 @@ class Record(NamedTuple):
     media_type: str | None
     charset: str | None
     policy: str | None
+    language: str | None
     payload: bytes
 
 
@@ -146,7 +156,7 @@ def extract(
         progress(row)
         record = Record._make((*fields, payloads[row].as_buffer().to_pybytes()))
         try:
-            documents.append(extract_record(record, limits, refuse))
+            documents.append(extract_record(record, limits, refuse, partial(progress, row)))
             rows.append(row)
         except Rejected as rejected:
             quarantined.append({"row": row, **_quarantine(raw, row, rejected, source, unit)})
@@ -159,39 +169,63 @@ def extract(
     return Extracted(_batch(raw, rows, documents), quarantined, skipped, refused)
 
 
-def extract_record(record: Record, limits: Limits, refuse: Collection[Refused]) -> _Found:
-    """Return what one record holds; raise where it is no document."""
+def extract_record(
+    record: Record, limits: Limits, refuse: Collection[Refused], beat: Callable[[], None] = lambda: None
+) -> _Found:
+    """Return what one record holds; raise where it is no document. A book calls `beat` before each of its pieces."""
     payload = record.payload
     if not payload:
         raise Rejected(Quarantine.EMPTY_PAYLOAD)
-    _within(Quarantine.RECORD_TOO_LARGE, "max_record_bytes", limits.max_record_bytes, len(payload))
     media_type = kind_of(record.media_type, payload)
+    most = "max_book_bytes" if media_type in (EPUB, PDF) else "max_record_bytes"
+    _within(Quarantine.RECORD_TOO_LARGE, most, getattr(limits, most), len(payload))
     if media_type is None:
         raise _Passed(Skipped.MEDIA_TYPE)
+    speaks = media_type in (HTML, XHTML, EPUB, PDF)  # of its own use, so that a header's reservation may be lifted
+    _check_policy(record.policy, [each for each in refuse if not (speaks and each in policy.LIFTED_BY_PAGES)])
+    try:
+        found = _read(record, media_type, limits, beat)
+    except Unusable as error:
+        raise Rejected(error.reason, error.detail, error.limit, *error.numbers) from error
+    except NotOurs as error:
+        raise _Passed(error.reason) from error
+    _check_policy(found.policy, refuse)
+    _check_text(found.text, limits)
+    if record.language:
+        found.markup.append((METADATA, metadata_json({"declared_language": record.language})))
+    return found
+
+
+def _read(record: Record, media_type: str, limits: Limits, beat: Callable[[], None]) -> _Found:
+    if media_type in _CONTAINERS:
+        book = _CONTAINERS[media_type](record.payload, record.uri, limits, beat)
+        said = "\n".join(filter(None, [record.policy, *book.policy])) or None
+        markup = [(METADATA, metadata_json(book.metadata))]
+        return _Found(media_type, book.title, book.text, book.parts, markup, said, book.license)
     is_markup = media_type in (HTML, XHTML)
-    _check_policy(record.policy, [each for each in refuse if not (is_markup and each in policy.LIFTED_BY_PAGES)])
-    decoded = charset.decode(payload, record.charset, is_markup=is_markup)
+    decoded = charset.decode(record.payload, record.charset, is_markup=is_markup)
     allowed = int(limits.max_replaced_fraction * decoded.characters)
     if decoded.replaced > allowed:
         how = f"read as {decoded.encoding} ({decoded.origin})"
         numbers = allowed, decoded.replaced
         raise Rejected(Quarantine.UNDECODABLE_TEXT, how, "max_replaced_fraction", *numbers)
-    found = (
-        _from_html(decoded.text, media_type, record, limits)
-        if is_markup
-        else _from_text(decoded.text, media_type, record)
-    )
-    _check_policy(found.policy, refuse)
-    _check_text(found.text, limits)
-    return found
+    if is_markup:
+        return _from_html(decoded.text, media_type, record, limits)
+    return _from_text(decoded.text, media_type, record)
 
 
 def kind_of(declared: str | None, payload: bytes) -> str | None:
-    """Return the media type to read a payload as: one of the four that we read, or None.
+    """Return the media type to read a payload as: one of those that we read, or None.
 
-    A declared type counts; what declares nothing, or XML, is judged by how it begins. An XML prolog before the
-    root element makes a page XHTML.
+    What begins as a PDF or an EPUB is one, whatever is declared. Else a declared type counts; what declares nothing,
+    or XML, is judged by how it begins. An XML prolog before the root element makes a page XHTML.
     """
+    if declared in _ENTRIES:
+        return declared
+    if is_epub(payload) or (declared == EPUB and payload.startswith(b"PK\x03\x04")):
+        return EPUB
+    if payload.startswith(b"%PDF-") or (declared == PDF and pdf.is_pdf(payload)):
+        return PDF
     if payload.startswith(_BINARY):
         return None
     kind = _KINDS.get(declared or "")
@@ -228,15 +262,7 @@ def _sniff(payload: bytes) -> str | None:
 
 
 def _from_html(page: bytes, media_type: str, record: Record, limits: Limits) -> _Found:
-    page, scan = html.scan_page(page, limits, xml=media_type == XHTML)
-    if scan.verdict == prescan.TOO_DEEP:
-        _within(Quarantine.NESTING_TOO_DEEP, "max_nesting_depth", limits.max_nesting_depth, scan.observed)
-    if scan.verdict == prescan.TOO_MANY_ATTRIBUTES:
-        _within(Quarantine.TOO_MANY_ATTRIBUTES, "max_attributes", limits.max_attributes, scan.observed)
-    try:
-        found = html.read_page(page, scan, record.uri)
-    except HTMLParserException as error:
-        raise Rejected(Quarantine.PARSE_ERROR, type(error).__name__) from error
+    found = html.read_within(page, record.uri, limits, xml=media_type == XHTML)
     said = "\n".join(filter(None, [record.policy, *found.policy])) or None
     return _Found(media_type, found.title, found.text, found.parts, found.markup, said, found.license)
 

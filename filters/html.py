@@ -13,9 +13,10 @@ from urllib.parse import urljoin, urlsplit
 
 import numpy as np
 from resiliparse.extract.html2text import extract_plain_text
-from resiliparse.parse.html import HTMLTree
+from resiliparse.parse.html import HTMLParserException, HTMLTree
 
 from filters import markup, prescan
+from filters.books import Unusable
 from filters.interleave.addresses import data_name
 from filters.page_policy import policy_lines
 from filters.parts import DocumentParts, ImageAddress, cut, order_parts
@@ -32,12 +33,17 @@ from filters.prescan import (
     MORE,
 )
 from manifests.limits import Limits
+from manifests.reasons import Quarantine
 
 # The main content is what counts, unless the extractor found next to none of the page: less than this many bytes of
 # it, and less than this share of the whole text. Then all visible text is taken.
 NEARLY_EMPTY_BYTES = 500
 MIN_MAIN_FRACTION = 0.25
 
+_BEYOND = (
+    (prescan.TOO_DEEP, Quarantine.NESTING_TOO_DEEP, "max_nesting_depth"),
+    (prescan.TOO_MANY_ATTRIBUTES, Quarantine.TOO_MANY_ATTRIBUTES, "max_attributes"),
+)
 MAX_URI_BYTES = 4096
 FURIGANA = ["rt", "rp"]  # readings above a word say it twice
 
@@ -88,13 +94,28 @@ def scan_page(page: bytes, limits: Limits, *, xml: bool = False) -> tuple[bytes,
     return page, scan._replace(hints=scan.hints | holds)
 
 
-def read_page(page: bytes, scan: prescan.Scan, uri: str) -> Page:
-    """Return what a page holds; it is in UTF-8, neutralised, and `scan` is what `prescan.scan` found in it."""
+def read_within(page: bytes, uri: str, limits: Limits, *, xml: bool, main_content: bool = True) -> Page:
+    """Return what a page (UTF-8) holds; raise Unusable where it is beyond the limits or its parser refuses it."""
+    page, scan = scan_page(page, limits, xml=xml)
+    for verdict, reason, limit in _BEYOND:
+        if scan.verdict == verdict:
+            raise Unusable(reason, "", limit, getattr(limits, limit), scan.observed)
+    try:
+        return read_page(page, scan, uri, main_content=main_content)
+    except HTMLParserException as error:
+        raise Unusable(Quarantine.PARSE_ERROR, type(error).__name__) from error
+
+
+def read_page(page: bytes, scan: prescan.Scan, uri: str, *, main_content: bool = True) -> Page:
+    """Return what a page holds; it is in UTF-8, neutralised, and `scan` is what `prescan.scan` found in it.
+
+    main_content: leave out navigation and the like, unless that leaves next to nothing; else all visible text.
+    """
     places = scan.places
     tree = HTMLTree.parse(_LONE.sub(rb">\1\2" + _COMPANION + rb"\3<", prescan.mark(page, places)).decode())
     skipped = FURIGANA if b"<rt" in page else None
-    marked = extract(tree, main_content=True, skipped=skipped)
-    if len(marked) < NEARLY_EMPTY_BYTES:
+    marked = extract(tree, main_content=main_content, skipped=skipped)
+    if main_content and len(marked) < NEARLY_EMPTY_BYTES:
         whole = extract(tree, main_content=False, skipped=skipped)
         if len(marked) < MIN_MAIN_FRACTION * len(whole):
             marked = whole

@@ -74,7 +74,7 @@ def _flags_at(body: Any, i: int, flags: Any) -> tuple[int, int]:
 
 
 @kernel
-def _strip(body: Any, start: int, end: int, flags: Any) -> tuple[int, int]:
+def strip_span(body: Any, start: int, end: int, flags: Any) -> tuple[int, int]:
     while start < end and not ord("!") <= body[start] <= ord("~"):
         of, size = _flags_at(body, start, flags)
         if not of & SPACE:
@@ -95,16 +95,16 @@ def _cut(body: Any, offsets: Any, newlines: Any, flags: Any, out: Any) -> None:
     for doc in range(len(offsets) - 1):
         start, end = offsets[doc], offsets[doc + 1]
         while newline < len(newlines) and newlines[newline] < end:
-            starts[line], ends[line] = _strip(body, start, newlines[newline], flags)
+            starts[line], ends[line] = strip_span(body, start, newlines[newline], flags)
             start = newlines[newline] + 1
             line += 1
             newline += 1
-        starts[line], ends[line] = _strip(body, start, end, flags)
+        starts[line], ends[line] = strip_span(body, start, end, flags)
         line += 1
 
 
 @kernel
-def _word_at(body: Any, i: int) -> Any:
+def word_at(body: Any, i: int) -> Any:
     """Return the eight bytes from body[i] as a little-endian uint64.
 
     Written out, and with an index that can't be negative, it becomes one load.
@@ -123,31 +123,31 @@ def _word_at(body: Any, i: int) -> Any:
 
 
 @kernel
-def _following(word: Any) -> Any:
+def following(word: Any) -> Any:
     """Return how many of the eight bytes have the form 10xxxxxx: they follow the first byte of a character."""
-    following = (word >> np.uint64(7)) & ~(word >> np.uint64(6)) & _ONES
-    return np.int64((following * _ONES) >> np.uint64(56))
+    marked = (word >> np.uint64(7)) & ~(word >> np.uint64(6)) & _ONES
+    return np.int64((marked * _ONES) >> np.uint64(56))
 
 
 @kernel
-def _hash_and_length(body: Any, start: int, end: int) -> Any:
+def hash_and_length(body: Any, start: int, end: int) -> Any:
     """Return the hash of the bytes and their number of code points."""
     state = np.uint64(end - start) * _K
     points, i = end - start, start
     while i + 8 <= end:
-        word = _word_at(body, i)
-        points -= _following(word)
+        word = word_at(body, i)
+        points -= following(word)
         state = (state ^ word) * _K
         state ^= state >> np.uint64(29)
         i += 8
     rest = np.uint64(0)
     if end - start >= 8:
         if i < end:  # the last bytes from a word that reaches back
-            rest = _word_at(body, end - 8) >> np.uint64(8 * (8 - end + i))
+            rest = word_at(body, end - 8) >> np.uint64(8 * (8 - end + i))
     else:
         for k in range(i, end):
             rest |= np.uint64(body[k]) << np.uint64(8 * (k - i))
-    points -= _following(rest)
+    points -= following(rest)
     return mix64((state ^ rest) * _K), points
 
 
@@ -182,5 +182,5 @@ def _measure(body: Any, lines: Any, flags: Any, out: Any) -> None:
     chars, hashes, terminal = out
     for line in range(len(starts)):
         start, end = starts[line], ends[line]
-        hashes[line], chars[line] = _hash_and_length(body, start, end)
+        hashes[line], chars[line] = hash_and_length(body, start, end)
         terminal[line] = _ends_sentence(body, start, end, flags)

@@ -25,7 +25,7 @@ AIPREF = "draft-ietf-aipref-attach-05"  # what Content-Usage is read by
 NO_IMAGES = "noimageai"  # the text may be used, the images may not
 
 RESERVED, USAGE, SIGNAL, AI_TXT = "tdm-reservation", "content-usage", "content-signal", "ai-txt"
-DEFAULT_REFUSALS: frozenset[Refused] = frozenset(Refused) - {Refused.ROBOTS}  # robots.txt is no matter of choice
+DEFAULT_REFUSALS: frozenset[Refused] = frozenset(Refused) - {Refused.ROBOTS, Refused.OPT_OUT}  # no matter of choice
 LIFTED_BY_PAGES = frozenset({Refused.TDM_RESERVATION})  # what a page may take back that a header has said
 
 _REFUSALS = {

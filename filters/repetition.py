@@ -35,7 +35,7 @@ def duplicate_lines(lines: Lines, kept: npt.NDArray[np.uint8] | None = None) -> 
     """
     out = np.zeros((3, len(lines.doc_offsets) - 1), np.int32)
     told = (lines.starts < lines.ends).astype(np.uint8)
-    _repeated_lines((lines.doc_offsets, lines.chars, lines.hashes), told if kept is None else told & kept, out)
+    mark_repeated((lines.doc_offsets, lines.chars, lines.hashes), told if kept is None else told & kept, out)
     return out
 
 
@@ -62,7 +62,7 @@ def repeated_grams(words: Segmentation, top: tuple[int, ...], duplicate: tuple[i
 
 
 @kernel
-def _table_size(items: int) -> int:
+def table_size(items: int) -> int:
     """Return a power of two, at least twice as many slots as items."""
     size = _SMALLEST_TABLE
     while size < 2 * items:
@@ -71,7 +71,7 @@ def _table_size(items: int) -> int:
 
 
 @kernel
-def _longest(doc_offsets: Any) -> int:
+def longest_document(doc_offsets: Any) -> int:
     longest = 0
     for doc in range(len(doc_offsets) - 1):
         longest = max(longest, doc_offsets[doc + 1] - doc_offsets[doc])
@@ -91,12 +91,12 @@ def _seen(keys: Any, stamps: Any, size: int, stamp: int, key: Any) -> bool:
 
 
 @kernel
-def _repeated_lines(lines: Any, told: Any, out: Any) -> None:
+def mark_repeated(lines: Any, told: Any, out: Any) -> None:
     doc_offsets, chars, hashes = lines
-    slots = _table_size(_longest(doc_offsets))
+    slots = table_size(longest_document(doc_offsets))
     keys, stamps = np.zeros(slots, np.uint64), np.full(slots, -1, np.int64)
     for doc in range(len(doc_offsets) - 1):
-        size = _table_size(doc_offsets[doc + 1] - doc_offsets[doc])
+        size = table_size(doc_offsets[doc + 1] - doc_offsets[doc])
         for line in range(doc_offsets[doc], doc_offsets[doc + 1]):
             if told[line]:
                 out[0, doc] += 1
@@ -108,11 +108,11 @@ def _repeated_lines(lines: Any, told: Any, out: Any) -> None:
 @kernel
 def _repeated_paragraphs(lines: Any, told: Any, out: Any) -> None:
     doc_offsets, chars, hashes = lines
-    slots = _table_size(_longest(doc_offsets))
+    slots = table_size(longest_document(doc_offsets))
     keys, stamps = np.zeros(slots, np.uint64), np.full(slots, -1, np.int64)
     for doc in range(len(doc_offsets) - 1):
         first, last = doc_offsets[doc], doc_offsets[doc + 1]
-        size = _table_size(last - first)
+        size = table_size(last - first)
         length, digest = 0, np.uint64(0)  # of the paragraph that is being read, each line with a newline
         for line in range(first, last + 1):
             if line < last and told[line]:
@@ -127,10 +127,10 @@ def _repeated_paragraphs(lines: Any, told: Any, out: Any) -> None:
 
 
 @kernel
-def _keep_repeated(places: Any, grams: Any, slots: Any, found: int, table: Any) -> int:
+def keep_repeated(places: Any, grams: Any, slots: Any, found: int, table: Any) -> int:
     """Keep the places whose n-gram occurs more than once, with its hash and its slot in the table; return how many."""
     keys, counts, seen, free, covered = table
-    size = 2 * _table_size(found)
+    size = 2 * table_size(found)
     counts[:size] = 0
     for k in range(found):
         gram = grams[k]
@@ -175,7 +175,7 @@ def _top(places: Any, slots: Any, reach: Any, n: int, table: Any) -> int:
 
 
 @kernel
-def _duplicates(places: Any, slots: Any, reach: Any, n: int, table: Any) -> int:
+def read_before(places: Any, slots: Any, reach: Any, n: int, table: Any) -> int:
     """Return the characters of n-grams that were read before, from the left, none twice."""
     seen = table[2]
     covered, free = 0, 0
@@ -226,7 +226,7 @@ def _pairs(hashes: Any, tally: Any, places: Any, grams: Any) -> int:
     Pairs are counted in a small table by their hash alone, so a few that occur once are kept too.
     """
     count = len(hashes) - 1
-    size = 2 * _table_size(count)
+    size = 2 * table_size(count)
     tally[:size] = 0
     mask = np.uint64(size - 1)
     for k in range(count):
@@ -245,8 +245,8 @@ def _pairs(hashes: Any, tally: Any, places: Any, grams: Any) -> int:
 @kernel
 def _repeated_grams(words: Any, sizes: Any, tops: int, out: Any) -> None:
     doc_offsets, hashes = words[0], words[4]
-    longest = _longest(doc_offsets)
-    size = 2 * _table_size(longest)
+    longest = longest_document(doc_offsets)
+    size = 2 * table_size(longest)
     table = (
         np.zeros(size, np.uint64), np.zeros(size, np.int32),
         np.zeros(size, np.int32), np.zeros(size, np.int32), np.zeros(size, np.int32),
@@ -259,11 +259,11 @@ def _repeated_grams(words: Any, sizes: Any, tops: int, out: Any) -> None:
         if found:
             _read_words(words, doc, reach)
         for k in range(len(sizes)):
-            found = _keep_repeated(places, grams, slots, found, table)
+            found = keep_repeated(places, grams, slots, found, table)
             if found == 0:
                 break
             if k < tops:
                 out[k, doc] = _top(places[:found], slots, reach, sizes[k], table)
             else:
-                out[k, doc] = _duplicates(places[:found], slots, reach, sizes[k], table)
+                out[k, doc] = read_before(places[:found], slots, reach, sizes[k], table)
             found = _grow(places[:found], grams, own, sizes[k])

@@ -14,7 +14,9 @@ FineWeb's duplicate characters: 0.1 as in the paper. Its code, and so the publis
 from collections.abc import Mapping
 
 from filters.gopher import DUPLICATE_SIZES, TOP_SIZES
+from filters.rule_variants import VARIANTS
 from filters.rules import Bounds, Rule
+from filters.web_rules import WEB_SETS
 
 _TOP_BOUNDS = dict(zip(TOP_SIZES, (0.20, 0.18, 0.16), strict=True))
 _DUPLICATE_BOUNDS = dict(zip(DUPLICATE_SIZES, (0.15, 0.14, 0.13, 0.12, 0.11, 0.10), strict=True))
@@ -88,4 +90,10 @@ FINEWEB_V1 = (
     Rule("fineweb_v1/newline_ratio", "fineweb_newline_count", "fineweb_word_count", max=0.3),
 )
 
-RULE_SETS: dict[str, tuple[Rule, ...]] = {"gopher_v1": GOPHER_V1, "c4_v1": C4_V1, "fineweb_v1": FINEWEB_V1}
+RULE_SETS: dict[str, tuple[Rule, ...]] = {
+    "gopher_v1": GOPHER_V1,
+    "c4_v1": C4_V1,
+    "fineweb_v1": FINEWEB_V1,
+    **WEB_SETS,
+    **VARIANTS,
+}

@@ -22,12 +22,12 @@ def sentence_counts(text: pa.StringArray, lines: Lines, kept: npt.NDArray[np.uin
     blank holds at least one sentence, and in scripts that mark no ends (Thai) sentences are lines.
     """
     out = np.zeros(len(lines.starts), np.int32)
-    _count(string_buffers(text)[0], (lines.starts, lines.ends), kept, (FLAGS, _leads()), out)
+    _count(string_buffers(text)[0], (lines.starts, lines.ends), kept, (FLAGS, lead_bytes()), out)
     return out
 
 
 @cache
-def _leads() -> npt.NDArray[np.uint8]:
+def lead_bytes() -> npt.NDArray[np.uint8]:
     """Return 1 for each byte that a terminal mark starts with in UTF-8, shape (256,)."""
     leads = np.zeros(256, np.uint8)
     leads[[chr(point).encode()[0] for point in np.flatnonzero(FLAGS & TERMINAL).tolist()]] = 1
@@ -41,7 +41,7 @@ def _flags_at(body: Any, i: int, flags: Any) -> tuple[int, int]:
 
 
 @kernel
-def _past_marks(body: Any, i: int, end: int, flags: Any) -> int:
+def past_marks(body: Any, i: int, end: int, flags: Any) -> int:
     """Return where terminal and closing marks that start at i end."""
     while i < end:
         of, size = _flags_at(body, i, flags)
@@ -71,7 +71,7 @@ def _goes_on(body: Any, i: int, end: int, flags: Any) -> bool:
 
 
 @kernel
-def _ends_here(body: Any, line: Any, i: int, past: int, flags: Any) -> bool:
+def ends_here(body: Any, line: Any, i: int, past: int, flags: Any) -> bool:
     """Say whether the marks body[i:past] in line = (start, end) end a sentence."""
     start, end = line
     if body[i] >= 0x80:
@@ -82,7 +82,7 @@ def _ends_here(body: Any, line: Any, i: int, past: int, flags: Any) -> bool:
 
 
 @kernel
-def _has_letter(body: Any, i: int, end: int, flags: Any) -> bool:
+def has_letter(body: Any, i: int, end: int, flags: Any) -> bool:
     """Say whether a letter stands in body[i:end]: of ASCII's, or any other character that is no mark and no space."""
     while i < end:
         byte = body[i]
@@ -108,7 +108,7 @@ def _next_lead(body: Any, i: int, end: int, leads: Any) -> Any:
 
 
 @kernel
-def _next_terminal(body: Any, i: int, end: int, leads: Any, flags: Any) -> int:
+def next_terminal(body: Any, i: int, end: int, leads: Any, flags: Any) -> int:
     """Return where the next terminal mark stands, or `end`."""
     i = _next_lead(body, i, end, leads)
     while i < end:
@@ -128,13 +128,13 @@ def _count(body: Any, lines: Any, kept: Any, tables: Any, out: Any) -> None:
         if not kept[line] or start == end:
             continue
         sentences, since = 0, start
-        i = _next_terminal(body, start, end, leads, flags)
+        i = next_terminal(body, start, end, leads, flags)
         while i < end:
-            past = _past_marks(body, i, end, flags)
-            if not _has_letter(body, since, i, flags):
+            past = past_marks(body, i, end, flags)
+            if not has_letter(body, since, i, flags):
                 since = past
-            elif _ends_here(body, (start, end), i, past, flags):
+            elif ends_here(body, (start, end), i, past, flags):
                 sentences += 1
                 since = past
-            i = _next_terminal(body, past, end, leads, flags)
-        out[line] = max(sentences + _has_letter(body, since, end, flags), 1)
+            i = next_terminal(body, past, end, leads, flags)
+        out[line] = max(sentences + has_letter(body, since, end, flags), 1)

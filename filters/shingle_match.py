@@ -11,6 +11,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from filters.minhash import shingles
 from filters.native import kernel
@@ -44,7 +45,12 @@ def shingle_sets(words: Segmentation, word_kept: Any, ngram: int) -> tuple[Any, 
 
 
 def match_clusters(
-    cluster_offsets: Any, hashes: Any, offsets: Any, threshold: float = 0.8, max_leaders: int = 64
+    cluster_offsets: Any,
+    hashes: Any,
+    offsets: Any,
+    threshold: float = 0.8,
+    max_leaders: int = 64,
+    stays: npt.NDArray[np.bool_] | None = None,
 ) -> Matches:
     """Return which members of each cluster go, and to which leader.
 
@@ -53,7 +59,7 @@ def match_clusters(
     A member goes to the *first* leader in canonical order with |A and B| / |A or B| >= threshold (float64,
     inclusive), so to the best-ranked text it resembles. It is compared with at most `max_leaders`; where more
     come into question, with those that share most of its rarer smallest hashes, then with the first ones.
-    An empty set resembles nothing.
+    An empty set resembles nothing. Members that `stays` (bool[members]) names lead, whomever they resemble.
     Time and memory are linear in members x max_leaders and in hashes.
     """
     if not 0 < threshold <= 1:
@@ -64,7 +70,8 @@ def match_clusters(
     if cluster_offsets[0] != 0 or cluster_offsets[-1] != count:
         raise ValueError(f"clusters [{cluster_offsets[0]}, {cluster_offsets[-1]}) do not cover {count} members")
     leader, shared, cut = np.full(count, -1, np.int64), np.zeros(count, np.int64), np.zeros(count, np.uint8)
-    comparisons = _match(cluster_offsets, hashes, offsets, threshold, max_leaders, (leader, shared, cut))
+    fixed = np.zeros(count, bool) if stays is None else np.asarray(stays, bool)
+    comparisons = _match(cluster_offsets, hashes, offsets, threshold, max_leaders, (leader, shared, cut, fixed))
     members = np.flatnonzero(leader >= 0)
     sizes = np.diff(offsets)
     unions = sizes[members] + sizes[leader[members]] - shared[members]
@@ -213,11 +220,11 @@ def _choose(chosen: Any, count: int, overlap: Any, cap: int) -> int:
 @kernel
 def _match_small(start: int, end: int, hashes: Any, offsets: Any, threshold: float, chosen: Any, out: Any) -> int:
     """Match a cluster that can't reach the cap: every member with every leader."""
-    leader, shared, _ = out
+    leader, shared, _, fixed = out
     leaders, comparisons = 0, 0
     for member in range(start, end):
         size = offsets[member + 1] - offsets[member]
-        for other in chosen[:leaders]:
+        for other in chosen[: 0 if fixed[member] else leaders]:
             if not _size_fits(size, offsets[other + 1] - offsets[other], threshold):
                 continue
             comparisons += 1
@@ -248,7 +255,7 @@ def _match_large(
     span: tuple[int, int], hashes: Any, offsets: Any, threshold: float, cap: int, found: Any, out: Any
 ) -> int:
     """Match a cluster through an index of its leaders' smallest hashes."""
-    leader, shared, cut = out
+    leader, shared, cut, fixed = out
     chosen, _, overlap = found
     entries, slots = _index_slots(span[0], span[1], offsets, threshold)
     index = (
@@ -260,7 +267,9 @@ def _match_large(
     )
     nodes, comparisons = 0, 0
     for member in range(span[0], span[1]):
-        count, hidden = _candidates(hashes, offsets, member, threshold, cap, index, found)
+        count, hidden = 0, False
+        if not fixed[member]:
+            count, hidden = _candidates(hashes, offsets, member, threshold, cap, index, found)
         cut[member] = hidden or count > cap
         for other in chosen[: _choose(chosen, count, overlap, cap)]:
             comparisons += 1

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filters.extract import DOCUMENTS, HTML, MARKDOWN, PLAIN, XHTML, extract, kind_of, warm_up
+from filters.extract import DOCUMENTS, EPUB, HTML, MARKDOWN, PDF, PLAIN, XHTML, extract, kind_of, warm_up
 from filters.guard import GuardedPool
 from filters.guard_child import WHOLE_BATCH
 from manifests.limits import KIB, MIB, Limits
@@ -68,7 +68,11 @@ def test_a_document_has_what_the_page_has():
         pytest.param("text/plain", b"<html>", PLAIN, id="a declared type counts"),
         pytest.param("text/markdown", b"# x", MARKDOWN, id="Markdown"),
         pytest.param("image/png", b"x", None, id="another type"),
-        pytest.param("text/html", b"%PDF-1.4", None, id="a PDF served as HTML"),
+        pytest.param("text/html", b"%PDF-1.4", PDF, id="a PDF served as HTML"),
+        pytest.param("application/pdf", b"junk\n%PDF-1.4", PDF, id="a PDF behind junk"),
+        pytest.param("application/pdf", b"<html>", None, id="a page served as a PDF"),
+        pytest.param(None, b"PK\x03\x04" + bytes(26) + b"mimetypeapplication/epub+zip", EPUB, id="an EPUB"),
+        pytest.param("application/zip", b"PK\x03\x04" + bytes(40), None, id="another zip"),
         pytest.param("text/html", b"\x89PNG\r\n", None, id="an image served as HTML"),
     ],
 )

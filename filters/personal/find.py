@@ -21,6 +21,7 @@ from filters.personal.mail import find_mail
 from filters.personal.national import SHAPES, find_national
 from filters.personal.phone import REGIONS, find_phones
 from filters.personal.places import Batch, Found, batch_of, is_east_asian
+from filters.personal.style import CLASSES
 
 VERSION = 1
 
@@ -28,7 +29,6 @@ MAX_ROUNDS = 4  # of looking again: a chain of data that touches needs one a lin
 _HARMLESS = frozenset("<>,;\"'()[]、。")
 
 # In the order in which they win.
-CLASSES = ("secret", "email", "iban", "address", "card", "national_id", "ip", "phone")
 SPANS = pa.schema(
     [
         ("row", pa.int32()),  # of the text in the batch

@@ -5,8 +5,7 @@ the same string comes back), so that who wrote to whom stays readable. Neither n
 made: telephone, card and national numbers are few enough to be tried one after the other by whoever gets the key.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,42 +13,10 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from filters.native import kernel, string_buffers
-from filters.personal.find import CLASSES
+from filters.personal.style import Style
 from manifests.records import PART, RANGE
 
 VERSION = 1
-
-TOKENS: Mapping[str, str] = {
-    "secret": "<SECRET>",
-    "email": "<EMAIL>",
-    "iban": "<IBAN>",
-    "address": "<ADDRESS>",
-    "card": "<CARD>",
-    "national_id": "<NATIONAL_ID>",
-    "ip": "<IP_ADDRESS>",
-    "phone": "<PHONE>",
-}
-NAMINGS = ("class", "numbered")
-
-
-@dataclass(frozen=True)
-class Style:
-    """What stands in the place of data."""
-
-    naming: str = "class"  # class: one name for all; numbered: one for each different string of a text
-    tokens: Mapping[str, str] = field(default_factory=dict)  # by class, over TOKENS
-
-    def __post_init__(self) -> None:
-        if self.naming not in NAMINGS:
-            raise ValueError(f"naming {self.naming!r} of personal data: known are {list(NAMINGS)}")
-        if unknown := sorted(set(self.tokens) - set(CLASSES)):
-            raise ValueError(f"tokens for unknown classes of personal data {unknown}: known are {list(CLASSES)}")
-        if self.naming == "numbered" and (open_ended := sorted(t for t in self.tokens.values() if t[-1:] != ">")):
-            raise ValueError(f"numbered tokens end with '>', and these don't: {open_ended}")
-
-    def token(self, name: str) -> str:
-        """Return what stands for data of a class, before it is numbered."""
-        return self.tokens.get(name, TOKENS[name])
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from filters.code_points import lower_case
 from filters.models import FETCH_S, ModelDamagedError, ModelMissingError
 from filters.native import cache_root, mix64
 from filters.segmentation import segment
-from manifests.keys import digest_of
+from manifests.keys import canonical_json, digest_of
 
 VERSION = 1
 
@@ -84,6 +84,20 @@ def load(path: str | Path, sha256: str | None = None) -> WordLists:
     found = lists_digest(terms)
     if sha256 not in (None, found):
         raise ModelDamagedError(f"word lists in {path}: digest {found}, not {sha256}")
+    return _compiled(tuple((code, tuple(words)) for code, words in sorted(terms.items())))
+
+
+def pack(path: str | Path) -> bytes:
+    """Return the lists of a folder as one JSON object, for `load_file`: the same terms give the same bytes."""
+    terms = {code: sorted(set(words)) for code, words in _read(Path(path))}
+    if not any(terms.values()):
+        raise ModelMissingError(f"no word list in {path}: <language>.json or <language>.txt is wanted")
+    return canonical_json(terms)
+
+
+def load_file(path: str | Path) -> WordLists:
+    """Return the lists that `pack` packed."""
+    terms = json.loads(Path(path).read_bytes())
     return _compiled(tuple((code, tuple(words)) for code, words in sorted(terms.items())))
 
 

@@ -1,5 +1,6 @@
 """From an input to its units, and from a unit to its chunks."""
 
+import re
 from collections.abc import Iterator
 from contextlib import closing
 from itertools import islice
@@ -7,6 +8,8 @@ from itertools import islice
 from manifests.limits import Limits
 from manifests.store import Store
 from pipelines.sources.chunks import chunks
+from pipelines.sources.dump_bytes import can_be_split
+from pipelines.sources.dumps import dump_events, sniff
 from pipelines.sources.files import file_events, pack_files
 from pipelines.sources.jsonl import jsonl_events
 from pipelines.sources.parquet import parquet_events, row_group_bytes
@@ -31,6 +34,10 @@ SUFFIXES: dict[Kind, tuple[str, ...]] = {
     "parquet": (".parquet",),
     "tar": (".tar", ".tar.gz", ".tgz", ".tar.zst"),
 }
+KINDS: tuple[Kind, ...] = ("warc", "files", "jsonl", "parquet", "tar", "mediawiki", "stackexchange")
+DUMPS: frozenset[Kind] = frozenset({"mediawiki", "stackexchange"})
+# Posts.xml, jawiki-20260101-pages-articles.xml.bz2, enwiki-20260101-pages-articles1.xml-p1p41242.bz2
+_XML = re.compile(r"\.xml(?:-[\w-]+)?(?:\.(?:bz2|gz|zst))?\Z", re.IGNORECASE)
 Span = tuple[str, Kind, int, int, tuple[str, ...]]
 
 
@@ -49,20 +56,19 @@ def plan_units(
 ) -> list[Unit]:
     """Return the units of an input, rooted at `store`, in name order; `source` is the input's name.
 
-    kind "auto": each object by its name; otherwise only the objects of that kind, or an input's single object
-    whatever it is called. Files that can't be split are one unit each. Nothing but Parquet's row group
-    directories is read.
+    kind "auto": each object by its name, XML by what it begins with; otherwise only the objects of that kind, or an
+    input's single object whatever it is called. Files that can't be split are one unit each. Nothing is read but
+    Parquet's row group directories and the beginning of XML files.
     """
-    del limits  # a plan does not depend on them
+    limits = limits or Limits()
     if unit_bytes < 1:
         raise ValueError(f"unit_bytes must be at least 1, not {unit_bytes}")
     objects = sorted(store.list())
-    kinds: list[tuple[str, int, Kind]] = [(name, size, kind_of(name)) for name, size in objects]
+    kinds = [(name, size, _kind_in(store, name, size, limits)) for name, size in objects]
     if kind != "auto":
-        known: tuple[Kind, ...] = ("warc", "files", "jsonl", "parquet", "tar")
-        forced = next((each for each in known if each == kind), None)
+        forced = next((each for each in KINDS if each == kind), None)
         if forced is None:
-            raise ValueError(f"input {source!r}: no kind {kind!r}; there are auto, {', '.join(known)}")
+            raise ValueError(f"input {source!r}: no kind {kind!r}; there are auto, {', '.join(KINDS)}")
         kinds = [(name, size, forced) for name, size, its in kinds if its == forced or len(objects) == 1]
     for name, _, its in kinds:
         if its != "files" and shown(name) != name:
@@ -71,9 +77,17 @@ def plan_units(
     return [Unit(index, source, *span) for index, span in enumerate(spans)]
 
 
+def _kind_in(store: Store, name: str, size: int, limits: Limits) -> Kind:
+    """Return how an object is read: XML by its first bytes, everything else by its name."""
+    if _XML.search(name):
+        with closing(store.open(name)) as file:
+            return sniff(file, size, limits) or "files"
+    return kind_of(name)
+
+
 def _container_spans(store: Store, kinds: list[tuple[str, int, Kind]], unit_bytes: int) -> Iterator[Span]:
     for name, size, kind in kinds:
-        if kind == "warc" or (kind == "jsonl" and not name.lower().endswith((".gz", ".zst"))):
+        if kind == "warc" or (kind in DUMPS | {"jsonl"} and can_be_split(name)):
             for start in range(0, max(size, 1), unit_bytes):
                 yield name, kind, start, min(start + unit_bytes, size), ()
         elif kind == "parquet":
@@ -134,6 +148,8 @@ def _events(
     with closing(store.open(unit.uri)) as file:
         if unit.kind == "warc":
             events = withdrawing(warc_events(file, size, unit, limits, media_types), unit)
+        elif unit.kind in DUMPS:
+            events = dump_events(file, size, unit, limits, media_types)
         elif unit.kind == "tar":
             events = tar_events(file, size, unit, limits, media_types)
         else:
