@@ -62,11 +62,17 @@ def read_hf(folder: Path) -> Seen:
 
     found = datasets.load_dataset(str(folder), split="train")
     for name, feature in found.features.items():
+        inner = getattr(feature, "feature", None)
         if hasattr(feature, "decode"):
             found = found.cast_column(name, type(feature)(decode=False))
+        elif hasattr(inner, "decode"):
+            found = found.cast_column(name, type(feature)(type(inner)(decode=False)))
     seen: Seen = {}
     for row in found:
-        fields = {name: value["bytes"] if isinstance(value, dict) else value for name, value in row.items()}
+        lists = [each for value in row.values() if isinstance(value, list) for each in value]
+        fields = {each["path"].partition(".")[2]: each["bytes"] for each in lists}
+        plain = {name: value for name, value in row.items() if not isinstance(value, list)}
+        fields |= {name: value["bytes"] if isinstance(value, dict) else value for name, value in plain.items()}
         seen[row["id"]] = {name: sha(value) for name, value in fields.items() if name != "id" and value is not None}
     return seen
 
@@ -238,6 +244,33 @@ def read_energon_decoded(folder: Path) -> Seen:
     }
 
 
+def read_energon_sequence(folder: Path) -> Seen:
+    """megatron-energon's InterleavedSample, not decoded: texts and files by their place in the sequence."""
+    return {
+        s.__key__: {str(place): sha(each) for place, each in enumerate(s.sequence)}
+        for s in energon_samples(folder, None)
+    }
+
+
+def read_energon_sequence_decoded(folder: Path) -> Seen:
+    """megatron-energon's InterleavedSample with pictures decoded to RGB tensors by it; sounds are left out."""
+    import torch
+    from megatron.energon import SampleDecoder
+    from PIL import Image
+
+    def seen_of(each):
+        if isinstance(each, str):
+            return sha(each)
+        return pixels(Image.fromarray((each * 255).round().byte().permute(1, 2, 0).numpy()))
+
+    return {
+        s.__key__: {
+            str(place): seen_of(each) for place, each in enumerate(s.sequence) if isinstance(each, str | torch.Tensor)
+        }
+        for s in energon_samples(folder, SampleDecoder())
+    }
+
+
 def twin_energon(folder: Path) -> Seen:
     """`energon prepare` over the same tars: what it writes, file by file, with SQLite tables as rows."""
     import sqlite3
@@ -344,6 +377,8 @@ CLIENTS = {
         "energon": read_energon,
         "energon_captions": read_energon_captions,
         "energon_decoded": read_energon_decoded,
+        "energon_sequence": read_energon_sequence,
+        "energon_sequence_decoded": read_energon_sequence_decoded,
         "twin_energon": twin_energon,
         "twin_mds": twin_mds,
         "twin_litdata": twin_litdata,

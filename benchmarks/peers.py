@@ -32,6 +32,7 @@ TRAINERS = (
     "megatron-energon==7.4.1",
     "mosaicml-streaming==0.13.0",
     "litdata==0.2.76",
+    "av==18.1.0",  # Energon decodes sound with it
 )
 IMG2DATASET = ("img2dataset==1.47.0", "opencv-python-headless<5", "setuptools<81")
 RENSA = ("rensa>=0.2",)

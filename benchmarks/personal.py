@@ -24,8 +24,9 @@ import pyarrow as pa  # noqa: E402
 
 from benchmarks.minhash import load  # noqa: E402
 from benchmarks.peers import environment  # noqa: E402
-from filters.personal.find import CLASSES, find  # noqa: E402
+from filters.personal.find import find  # noqa: E402
 from filters.personal.mask import mask  # noqa: E402
+from filters.personal.style import CLASSES  # noqa: E402
 
 GOAL = 20  # megabytes a second
 PEERS = ("datatrove==0.10.1", "detect-secrets==1.5.0", "dolma==1.2.1", "scrubadub==2.0.1")

@@ -2,12 +2,19 @@
 
 From one Debian package of captioned pictures with spoken captions and one with a film: `images` (picture, text,
 description: every sample has all three), `media` (pictures, sounds, one film: samples differ), `text` (documents,
-each a caption in up to 77 languages).
+each a caption in up to 77 languages). `made` runs the real command over pages with pictures, spoken captions and films:
+what its `audio`, `video` and `interleave` jobs leave, read out of their tars by the standard library.
 """
 
+import json
+import shutil
+import subprocess
+import sys
+import tarfile
 import tempfile
 from collections.abc import Callable, Collection, Iterable, Mapping
 from hashlib import sha256
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +23,17 @@ import pyarrow as pa
 from manifests.contents import DOCUMENTS
 from manifests.keys import canonical_json, record_id
 from manifests.manifest import commit
+from manifests.reader import read_manifest
 from manifests.records import document_schema
 from manifests.shards import Shard, write_shard
-from manifests.store import Store
+from manifests.store import Store, open_store
 from manifests.tar_shards import Sample, write_tar_shard
 from pipelines.demo_input import fetch_package
 
 SHARDS = 3
+MADE = ("audio", "video", "interleave")  # jobs that are run
+PAGES = 12  # of the handbook, in two languages
+LOCALES = ("en-US", "ja-JP")
 STAMPS, FILMS = "tuxpaint-stamps-default", "forensics-samples-files"
 _SIGNALS = pa.schema([("words", pa.int64()), ("share", pa.float64())])
 
@@ -137,3 +148,69 @@ def with_columns(key: str, fields: Mapping[str, bytes], names: Collection[str]) 
     """Return a sample with a value in every column of MDS or LitData, its bytes as latin-1 text."""
     values = {"id": key.encode(), "fields": ",".join(sorted(fields)).encode(), **fields}
     return {name: values.get(name, b"").decode("latin-1") for name in names}
+
+
+def make(root: Path, count: int) -> None:
+    """Run the real jobs over pages with pictures, `count` spoken captions and a film, with OUT `root`."""
+    source = root / "in"
+    _pages(source / "book")
+    stamps = _stamps()
+    for path in sorted(stamps.rglob("*_desc_*.ogg"))[:count]:
+        stem = source / "spoken" / "-".join(path.relative_to(stamps).parts)
+        stem.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, stem)
+        stem.with_suffix(".txt").write_text(_caption(_captions_of(path)))
+    (source / "films").mkdir()
+    (film_path,) = fetch_package(FILMS).root.rglob("movie-hello.mp4")
+    shutil.copy(film_path, source / "films" / "hello.mp4")
+    (source / "films" / "hello.ja.srt").write_text("1\n00:00:01,000 --> 00:00:02,000\nこんにちは\n")
+    recipe = {
+        "corpusmill": 1,
+        "inputs": [{"name": each.name, "uri": str(each)} for each in sorted(source.iterdir())],
+        "text": {"rules": [], "edits": [], "dedup": {"exact": False, "near": None}},
+        **{name: {"profiles": [], "shards": 2} for name in ("images", "video")},
+        "interleave": {"shards": 2},
+        "audio": {"profiles": [], "shards": 2, "segments": {"mode": "whole"}},
+    }
+    (root / "recipe.yaml").write_text(json.dumps(recipe))
+    script = Path(sys.executable).parent / "corpusmill"
+    done = subprocess.run(
+        [script, "run", root / "recipe.yaml", "--out", root, "--quiet"], capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise RuntimeError(f"corpusmill run: status {done.returncode}\n{done.stderr[-3000:]}")
+
+
+def _captions_of(path: Path) -> Path:
+    return path.with_name(path.name.partition("_desc")[0] + ".txt")
+
+
+def _pages(folder: Path) -> None:
+    """Copy pages of the handbook that show pictures, and these pictures."""
+    book = fetch_package("debian-handbook").page_folder
+    for locale in LOCALES:
+        pages = [each for each in sorted((book / locale).glob("*.html")) if '<img src="images/' in each.read_text()]
+        shown = "".join(page.read_text() for page in pages[: PAGES // 2])
+        pictures = [each for each in sorted((book / locale).rglob("*.png")) if f'/{each.name}"' in shown]
+        for path in [*pages[: PAGES // 2], *pictures]:
+            target = folder / path.relative_to(book)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, target)
+
+
+def in_tars(root: Path, job: str) -> list[Sample]:
+    """Return the samples of a job's newest snapshot, in the order of its shards, by the standard library's reader."""
+    samples: list[Sample] = []
+    for entry in read_manifest(open_store(root), job)["shards"]:
+        if entry["name"].endswith(".tar"):
+            with tarfile.open(root / entry["name"]) as archive:
+                members = [(member.name, _content(archive, member)) for member in archive]
+            for key, some in groupby(members, lambda member: member[0].partition(".")[0]):
+                samples.append((key, {name.partition(".")[2]: content for name, content in some}))
+    return samples
+
+
+def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
+    file = archive.extractfile(member)
+    assert file is not None, f"{member.name} is no file"
+    return file.read()

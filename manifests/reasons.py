@@ -140,6 +140,7 @@ class Refused(StrEnum):
     CONTENT_USAGE = "content_usage"  # AIPREF: train-ai=n, by header or robots.txt
     CONTENT_SIGNAL = "content_signal"  # robots.txt: ai-train=no
     AI_TXT = "ai_txt"
+    OPT_OUT = "opt_out"  # a list of the recipe's
     ROBOTS = "robots"  # robots.txt disallows it, or could not be read
 
 

@@ -106,6 +106,7 @@ def document_schema(signals: pa.Schema) -> pa.Schema:
     return pa.schema(
         [
             *PROVENANCE,
+            ("cluster_size", pa.int32()),  # records that it stands for, itself counted: 1 where none is merged into it
             ("title", pa.string()),
             ("text", pa.string()),
             ("parts", pa.list_(PART)),
@@ -127,6 +128,7 @@ def dropped_schema(signals: pa.Schema) -> pa.Schema:
             ("reason", pa.string()),  # the first rule that objects, or the deduplication rule
             ("reasons", pa.list_(pa.string())),  # every rule that objects
             ("kept_id", ID),  # merged: the record that stays in its place
+            ("kept_in", pa.string()),  # merged: digest of the snapshot that keeps it, null where it is this one
             ("similarity", pa.float64()),  # merged: Jaccard of the shingles, 1.0 for equal texts
             ("text", pa.string()),  # of a sample chosen by a keyed hash of the id; else null
             ("signals", pa.struct(list(signals))),

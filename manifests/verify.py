@@ -35,6 +35,8 @@ _ASIDE = (
     "contamination",
     "contact",
     "films",
+    "time_lines",
+    "repositories",
 )  # kinds that hold no kept record
 
 

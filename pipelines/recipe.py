@@ -4,7 +4,6 @@ Only pydantic and yaml are imported here; the rules are looked at when a recipe 
 """
 
 import dataclasses
-import glob
 import itertools
 import json
 import re
@@ -20,15 +19,19 @@ from pydantic import (
     model_validator,
 )
 
-from manifests.limits import AudioLimits, CrawlLimits, Limits, MediaLimits, VideoLimits
+from manifests.limits import AudioLimits, CodeLimits, CrawlLimits, Limits, MediaLimits, VideoLimits
 from pipelines.audio.block import Audio
 from pipelines.crawl.block import Crawl
 from pipelines.images.block import Images
 from pipelines.interleave.block import Interleave
 from pipelines.recipe_block import Block, wrong
 from pipelines.recipe_errors import RecipeError, Source, explain, read_yaml
+from pipelines.recipe_places import anchor
+from pipelines.repositories.block import Code, code_rule_names
 from pipelines.text.block import Dedup, Near, Text, rule_names
+from pipelines.text.safety_block import UrlListBlock
 from pipelines.video.block import Video
+from tokenizer.balance import Balance
 from tokenizer.settings import MAX_RUN, TrainSettings
 
 FORMAT = 1
@@ -49,15 +52,47 @@ def _check_name(name: str) -> str:
     return name
 
 
+Reader = Literal["text", "images", "audio", "video", "code"]
+
+
 class Input(Block):
     """One named source of raw records. The name is part of the id of every local file, the path is not."""
 
     name: Annotated[str, AfterValidator(_check_name)]
     uri: Annotated[str, Field(min_length=1, description="path, glob or s3:// URI, relative to the recipe")]
     kind: Literal["auto", "warc", "files", "jsonl", "parquet", "tar", "mediawiki", "stackexchange"] = "auto"
+    jobs: Annotated[
+        tuple[Reader, ...] | None, Field(min_length=1, description="which jobs read it; null: every job that runs")
+    ] = None
 
 
 Runs = Annotated[int, Field(ge=0, le=MAX_RUN)]
+
+
+class Mix(Block):
+    """What the tokenizer is trained on: how much of each language, source and kind (tokenizer.balance.Balance)."""
+
+    by: Literal["size", "temperature", "unimax"] = "size"
+    alpha: Annotated[float, Field(gt=0, le=1, description="temperature: shares of languages to this power")] = 0.3
+    epochs: Annotated[float, Field(gt=0, description="unimax: how often a small language may be read at most")] = 1.0
+    source_cap: Annotated[float, Field(gt=0, le=1, description="largest share of one source")] = 1.0
+    code_fraction: Annotated[float | None, Field(ge=0, lt=1, description="share of code; null: as it is")] = None
+    weights: Annotated[dict[str, float], Field(default_factory=dict, description="factor by source, language or kind")]
+    per_document_cap: Annotated[bool, Field(description="a word counts at most 16 times a document")] = False
+    max_rows: Annotated[int, Field(ge=1000, description="words to train from, a threshold sample")] = 8_000_000
+    alphabet_by_language: Annotated[bool, Field(description="the coverage holds in each language")] = False
+
+    @model_validator(mode="after")
+    def _mixable(self) -> "Mix":
+        try:
+            self.balance()
+        except ValueError as error:
+            raise wrong((), str(error)) from error
+        return self
+
+    def balance(self) -> Balance:
+        """Return the settings as the mixture takes them."""
+        return Balance(**self.model_dump(exclude={"max_rows", "alphabet_by_language"}))
 
 
 class Tokenizer(Block):
@@ -77,6 +112,8 @@ class Tokenizer(Block):
     control_symbols: tuple[str, ...] = ()
     max_piece_characters: Annotated[int, Field(ge=1, le=512)] = 16
     hard_limit: Annotated[bool, Field(description="false: fewer pieces where the counts end")] = True
+    engine: Annotated[Literal["own", "sentencepiece"], Field(description="who trains: the same bytes")] = "own"
+    mix: Mix = Mix.model_construct()
 
     @model_validator(mode="after")
     def _trainable(self) -> "Tokenizer":
@@ -88,7 +125,7 @@ class Tokenizer(Block):
 
     def train_settings(self) -> TrainSettings:
         """Return the settings as the trainer takes them."""
-        given = self.model_dump(exclude={"algorithm", "vocabulary"})
+        given = self.model_dump(exclude={"algorithm", "vocabulary", "engine", "mix"})
         return TrainSettings(vocab_size=self.vocabulary, **given)
 
 
@@ -113,6 +150,7 @@ else:
         **{
             f.name: _limit(f.name, f.default)
             for f in (
+                *dataclasses.fields(CodeLimits),
                 *dataclasses.fields(VideoLimits),
                 *dataclasses.fields(AudioLimits),
                 *dataclasses.fields(MediaLimits),
@@ -129,11 +167,16 @@ class Recipe(Block):
 
     corpusmill: Annotated[Literal[1], Field(description="the format of this recipe")]
     inputs: tuple[Input, ...] = ()
+    opt_out: Annotated[
+        tuple[UrlListBlock, ...],
+        Field(description="lists of domains, hosts and URLs that no job takes up; their records are refused"),
+    ] = ()
     crawl: Crawl | None = None
     text: Text = Text.model_construct()
     images: Images | None = None
     audio: Audio | None = None
     video: Video | None = None
+    code: Code | None = None
     interleave: Interleave | None = None
     tokenizer: Tokenizer | None = None
     limits_block: Annotated[LimitsBlock, Field(alias="limits")] = LimitsBlock()
@@ -149,6 +192,10 @@ class Recipe(Block):
         if not self.inputs and self.crawl is None:
             raise wrong(("inputs",), "must not be empty where there is no crawl block: there is nothing to read")
         return self
+
+    def inputs_of(self, job: Reader) -> tuple[Input, ...]:
+        """Return the inputs that a job reads."""
+        return tuple(each for each in self.inputs if each.jobs is None or job in each.jobs)
 
     def limits(self) -> Limits:
         """Return the limits of the job: the defaults, changed where the recipe says so."""
@@ -166,6 +213,10 @@ class Recipe(Block):
     def video_limits(self) -> VideoLimits:
         """Return the limits of the video job."""
         return VideoLimits(**_of(VideoLimits, self.limits_block.model_dump()))
+
+    def code_limits(self) -> CodeLimits:
+        """Return the limits of the code job."""
+        return CodeLimits(**_of(CodeLimits, self.limits_block.model_dump()))
 
     def crawl_limits(self) -> CrawlLimits:
         """Return the limits of the crawl."""
@@ -188,10 +239,7 @@ def load_recipe(path: str | Path, overrides: Mapping[str, Any] | None = None) ->
     """
     file = Path(path)
     source = read_yaml(str(path), file.read_bytes())
-    _anchor_inputs(source.data, file.parent)
-    _anchor_seeds(source.data, file.parent)
-    _anchor_files_of_images(source.data, file.parent)
-    _anchor_sets(source.data, file.parent)
+    anchor(source.data, file.parent)
     for name, value in (overrides or {}).items():
         source.put(tuple(name.split(".")), value)
     return _validated(source)
@@ -243,6 +291,15 @@ def video_recipe(uris: Sequence[str], overrides: Mapping[str, Any] | None = None
     return _validated(source)
 
 
+def code_recipe(uris: Sequence[str], overrides: Mapping[str, Any] | None = None) -> Recipe:
+    """Return the recipe of a bare `corpusmill code URI...`."""
+    inputs = [{"name": name, "uri": uri} for name, uri in zip(_names(uris), uris, strict=True)]
+    source = Source("command line", {"corpusmill": FORMAT, "inputs": inputs, "code": {}})
+    for name, value in (overrides or {}).items():
+        source.put(tuple(name.split(".")), value)
+    return _validated(source)
+
+
 def recipe_schema() -> dict[str, Any]:
     """Return the JSON schema of a recipe, for editors: with the names of all rule sets and rules."""
     schema = Recipe.model_json_schema()
@@ -250,6 +307,10 @@ def recipe_schema() -> dict[str, Any]:
     text = schema["$defs"]["Text"]["properties"]
     text["rules"]["items"]["enum"] = sorted(sets)
     text["thresholds"]["propertyNames"] = {"enum": sorted(rule for rules in sets.values() for rule in rules)}
+    sets = code_rule_names()
+    code = schema["$defs"]["Code"]["properties"]
+    code["rules"]["items"]["enum"] = sorted(sets)
+    code["thresholds"]["propertyNames"] = {"enum": sorted(rule for rules in sets.values() for rule in rules)}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "corpusmill recipe", **schema}
 
 
@@ -261,51 +322,6 @@ def _validated(source: Source) -> Recipe:
         return Recipe.model_validate_json(json.dumps(source.data))
     except ValidationError as error:
         raise explain(source, Recipe, error.errors()) from error
-
-
-def _anchor_inputs(data: Any, folder: Path) -> None:
-    """Make local URIs relative to the recipe's folder; validation comes later."""
-    inputs = data.get("inputs")
-    for each in inputs if isinstance(inputs, list) else ():
-        uri = each.get("uri") if isinstance(each, dict) else None
-        if isinstance(uri, str):
-            each["uri"] = _anchored(uri, folder)
-
-
-def _anchored(uri: str, folder: Path) -> str:
-    if not uri or re.match(r"\s*[a-zA-Z][a-zA-Z0-9+.-]*:", uri):
-        return uri
-    expanded = Path(uri).expanduser()
-    base = Path(glob.escape(str(folder))) if glob.has_magic(uri) else folder
-    return str(expanded if expanded.is_absolute() else base / expanded)
-
-
-def _anchor_seeds(data: Any, folder: Path) -> None:
-    """Make local lists of seeds relative to the recipe's folder."""
-    crawl = data.get("crawl")
-    seeds = crawl.get("seeds") if isinstance(crawl, dict) else None
-    if isinstance(seeds, list):
-        crawl["seeds"] = [_anchored(seed, folder) if isinstance(seed, str) else seed for seed in seeds]
-
-
-def _anchor_sets(data: Any, folder: Path) -> None:
-    """Make local evaluation sets relative to the recipe's folder."""
-    text = data.get("text")
-    block = text.get("decontaminate") if isinstance(text, dict) else None
-    sets = block.get("sets") if isinstance(block, dict) else None
-    for each in sets if isinstance(sets, list) else ():
-        if isinstance(each, dict) and isinstance(each.get("uri"), str):
-            each["uri"] = _anchored(each["uri"], folder)
-
-
-def _anchor_files_of_images(data: Any, folder: Path) -> None:
-    """Make the paths of models and lists relative to the recipe's folder."""
-    block = data.get("images")
-    for name, field in (("scorers", "model"), ("known_bad", "path")):
-        given = block.get(name) if isinstance(block, dict) else None
-        for each in given if isinstance(given, list) else ():
-            if isinstance(each, dict) and isinstance(each.get(field), str):
-                each[field] = _anchored(each[field], folder)
 
 
 def _names(uris: Sequence[str]) -> list[str]:
@@ -329,6 +345,7 @@ __all__ = [
     "Text",
     "Tokenizer",
     "audio_recipe",
+    "code_recipe",
     "crawl_recipe",
     "default_recipe",
     "images_recipe",

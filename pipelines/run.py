@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from manifests.manifest import Manifest
+from pipelines.crawl.block import Name
 from pipelines.funnel import show_funnel
 from pipelines.launcher import Launcher
 from pipelines.recipe import Recipe
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from pipelines.audio.job import AudioJob
     from pipelines.crawl.job import CrawlJob
     from pipelines.images.job import ImagesJob
+    from pipelines.repositories.job import CodeJob
     from pipelines.video.job import VideoJob
 
 
@@ -48,6 +50,8 @@ def _blocks(
         yield "audio", _audio_job(recipe, launcher, done.get("crawl")).run
     if recipe.video is not None and only in (None, "video"):
         yield "video", _video_job(recipe, launcher, done.get("crawl")).run
+    if recipe.code is not None and only in (None, "code"):
+        yield "code", _code_job(recipe, launcher).run
     if recipe.interleave is not None and only is None:
         from pipelines.interleave.job import InterleaveJob
 
@@ -72,21 +76,58 @@ def _images_job(
     from pipelines.images.job import ImagesJob
 
     assert recipe.images is not None
-    return ImagesJob(recipe.images, recipe.inputs, recipe.limits(), recipe.media_limits(), launcher, crawled, text)
+    return ImagesJob(
+        recipe.images,
+        recipe.inputs_of("images"),
+        recipe.limits(),
+        recipe.media_limits(),
+        launcher,
+        _brought(recipe, "image", crawled),
+        text,
+        recipe.opt_out,
+    )
 
 
 def _audio_job(recipe: Recipe, launcher: Launcher, crawled: Manifest | None) -> "AudioJob":
     from pipelines.audio.job import AudioJob
 
     assert recipe.audio is not None
-    return AudioJob(recipe.audio, recipe.inputs, recipe.limits(), recipe.audio_limits(), launcher, crawled)
+    return AudioJob(
+        recipe.audio,
+        recipe.inputs_of("audio"),
+        recipe.limits(),
+        recipe.audio_limits(),
+        launcher,
+        _brought(recipe, "audio", crawled),
+        recipe.opt_out,
+    )
 
 
 def _video_job(recipe: Recipe, launcher: Launcher, crawled: Manifest | None) -> "VideoJob":
     from pipelines.video.job import VideoJob
 
     assert recipe.video is not None
-    return VideoJob(recipe.video, recipe.inputs, recipe.limits(), recipe.video_limits(), launcher, crawled)
+    return VideoJob(
+        recipe.video,
+        recipe.inputs_of("video"),
+        recipe.limits(),
+        recipe.video_limits(),
+        launcher,
+        _brought(recipe, "video", crawled),
+        recipe.opt_out,
+    )
+
+
+def _code_job(recipe: Recipe, launcher: Launcher) -> "CodeJob":
+    from pipelines.repositories.job import CodeJob
+
+    assert recipe.code is not None
+    return CodeJob(recipe.code, recipe.inputs_of("code"), recipe.limits(), recipe.code_limits(), launcher)
+
+
+def _brought(recipe: Recipe, kind: Name, crawled: Manifest | None) -> Manifest | None:
+    """Return the crawl's snapshot where it fetches media of that kind; elsewhere its files hold none."""
+    return crawled if recipe.crawl is not None and kind in recipe.crawl.kinds else None
 
 
 def say(launcher: Launcher, job: str, version: int, manifest: Manifest, stood: bool) -> None:
@@ -122,6 +163,10 @@ def describe_plan(recipe: Recipe, launcher: Launcher, *, only: str | None = None
         video = _video_job(recipe, launcher, crawled)
         names = [each.unit.name for each in video.plan()]
         plan["video"] = {"settings": video.described(), "units": {"count": len(names), "names": names}}
+    if recipe.code is not None:
+        code = _code_job(recipe, launcher)
+        names = [each.unit.name for each in code.plan()]
+        plan["code"] = {"settings": code.described(), "units": {"count": len(names), "names": names}}
     if only not in (None, "text"):
         return plan
     from pipelines.text.job import TextJob

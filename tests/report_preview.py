@@ -14,7 +14,7 @@ import pyarrow as pa
 from resiliparse.extract.html2text import extract_plain_text
 
 from filters import c4, fineweb, gopher, lines, segmentation
-from filters.rule_sets import RULE_SETS
+from filters.rule_sets import C4_V1, FINEWEB_V1, GOPHER_V1
 from filters.rules import judge, reasons
 from pipelines.report.bins import bin_counts, edges_of
 from pipelines.report.data import (
@@ -53,7 +53,7 @@ def preview(pages: list[tuple[str, bytes]]) -> ReportData:
     read = [(path, text) for (path, _), text in zip(pages, texts, strict=True) if text.strip()]
     text, language = pa.array([t for _, t in read]), pa.array([language_of(p) for p, _ in read])
     signals = measured(text)
-    rules = [rule for each in RULE_SETS.values() for rule in each]
+    rules = [*GOPHER_V1, *C4_V1, *FINEWEB_V1]
     verdicts = judge(rules, signals, language)
     said = reasons(rules, verdicts, signals, language).to_pylist()
     titles = {path: title_of(payload) for path, payload in pages}

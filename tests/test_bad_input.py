@@ -220,8 +220,15 @@ ELSEWHERE = {  # raised by other tests: the test's file, and what is in it
     Quarantine.PARSE_CRASH: ("test_guard.py", "Quarantine.PARSE_CRASH"),
     Quarantine.OUT_OF_MEMORY: ("test_guard.py", "Quarantine.OUT_OF_MEMORY"),
     Quarantine.PARSE_ERROR: ("test_bad_input.py", "test_a_page_that_the_parser_refuses_is_quarantined"),
+    Quarantine.ENCRYPTED: ("test_epub.py", "encrypted"),
+    Quarantine.TOO_MANY_PARTS: ("test_epub.py", "too_many_parts"),
+    Skipped.SCANNED: ("test_inputs_job.py", "skipped/scanned"),
+    Skipped.WIKI_REDIRECT: ("test_inputs_job.py", "skipped/wiki_redirect"),
+    Skipped.WIKI_NAMESPACE: ("test_inputs_job.py", "skipped/wiki_namespace"),
+    Skipped.POST_TYPE: ("test_inputs_job.py", "skipped/post_type"),
     # these two speak in files of the site, which the crawl reads
     Refused.AI_TXT: ("test_crawl_job.py", "test_every_url_of_the_site_has_the_fate_that_it_should"),
+    Refused.OPT_OUT: ("test_opt_out_job.py", "test_what_a_list_names_is_refused_by_every_job"),
     Refused.ROBOTS: ("test_crawl_job.py", "test_nothing_that_robots_txt_disallows_was_asked_for"),
 }
 

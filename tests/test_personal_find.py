@@ -7,7 +7,8 @@ import pyarrow as pa
 import pytest
 import real_texts
 
-from filters.personal.find import CLASSES, find, settle
+from filters.personal.find import find, settle
+from filters.personal.style import CLASSES
 
 KEY = "-----BEGIN RSA PRIVATE KEY-----\nMIIEpAIBAAKCAQEA7bq\nAAAAB3NzaC1yc2E=\n-----END RSA PRIVATE KEY-----"
 

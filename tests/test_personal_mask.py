@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from filters.personal.find import find
-from filters.personal.mask import TOKENS, Style, count_by_class, mask
+from filters.personal.mask import count_by_class, mask
+from filters.personal.style import TOKENS, Style
 from filters.views import apply_view
 from manifests.records import PART
 

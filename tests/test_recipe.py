@@ -13,10 +13,8 @@ from filters.policy import DEFAULT_REFUSALS
 from manifests.limits import Limits
 from manifests.reasons import Refused
 from pipelines.recipe import (
-    Policy,
     Recipe,
     RecipeError,
-    Text,
     Tokenizer,
     default_recipe,
     load_recipe,
@@ -24,6 +22,7 @@ from pipelines.recipe import (
     rule_names,
 )
 from pipelines.recipe_errors import read_yaml
+from pipelines.text.block import Policy, Text
 from tokenizer.settings import TrainSettings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -118,6 +117,13 @@ def test_editors_and_the_program_agree_on_the_recipes_that_ship():
             id="a misspelt set",
         ),
         pytest.param("text:\n  rules: [c4_v1, c4_v1]\n", 5, "text.rules[1]", "twice", id="a set given twice"),
+        pytest.param(
+            "text:\n  languages: [en]\n  rules: [gopher_v1, fineweb2_v1, gopher@datatrove]\n",
+            6,
+            "text.rules",
+            "65 rules are more than the 64 that a job may have: gopher_v1 has 21, fineweb2_v1 has 21, gopher@data",
+            id="more rules than a mask has bits",
+        ),
         pytest.param(
             "text:\n  thresholds:\n    gopher_v1/duplicate_line_fracton: {max: 1}\n",
             6,
@@ -362,7 +368,7 @@ def test_a_tokenizer_block_has_every_setting_of_the_trainer_that_changes_the_mod
 
 
 def test_every_refusal_that_exists_can_be_asked_for():
-    choices = set(Refused) - {Refused.ROBOTS}  # robots.txt is obeyed while crawling, and by no choice
+    choices = set(Refused) - {Refused.ROBOTS, Refused.OPT_OUT}  # these are obeyed by no choice
     assert set(Policy().refuse) == choices == DEFAULT_REFUSALS
     assert Policy(refuse=tuple(str(each) for each in choices))
 

@@ -14,7 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from manifests.exports.destination import Destination, scratch_file
-from manifests.exports.source import Source, end_of, sample_bounds
+from manifests.exports.source import Source, end_of, numbered_extension, sample_bounds
 from manifests.tar_shards import Member
 
 ENERGON_VERSION = "7.4.1"
@@ -31,13 +31,37 @@ CREATE INDEX idx_sample_parts_seq ON sample_parts(tar_file_id, sample_index, con
 CREATE INDEX idx_sample_parts_full
   ON sample_parts(tar_file_id, sample_index, part_name, content_byte_offset, content_byte_size);
 """
+LOADER = "sample_loader.py"  # in .nv-meta: Energon's own way to say how a sample is made
+SAMPLE_LOADER = '''"""How Energon makes an InterleavedSample: texts and media in the order of the sample's `json`."""
+
+import json
+
+
+def part_filter(name):
+    return True
+
+
+def sample_loader(sample):
+    body = sample["json"]
+    parts = (json.loads(body) if isinstance(body, bytes | str) else body)["parts"]
+    own = sample["__key__"].rpartition("/")[2] + "."
+    sequence = []
+    for part in parts:
+        member = (part.get("member") or "").removeprefix(own)
+        if part.get("text") is not None:
+            sequence.append(part["text"])
+        elif member in sample and part["kind"] != "video":
+            sequence.append(sample[member])
+    return {"sequence": sequence}
+'''
 _VERSION_FIELDS = slice(92, 100)  # of an SQLite file: which library wrote it last, read by nobody
 
 
 def export_energon(source: Source, destination: Destination) -> dict[str, Any]:
     """Place the tars, write their `.tar.idx` and `.nv-meta/`, and return the settings that follow.
 
-    Samples of an image and a text are CaptioningSample, all others are crude: a cooker of the trainer's makes them.
+    Samples of an image and a text are CaptioningSample, those with numbered files InterleavedSample, all others are
+    crude: a cooker of the trainer's makes them.
 
     Raises ValueError where the samples lie in no tars.
     """
@@ -62,6 +86,8 @@ def export_energon(source: Source, destination: Destination) -> dict[str, Any]:
     _write_text(destination, "split.yaml", {"split_parts": parts, "exclude": []})
     described = dataset_yaml(source.fields)
     _write_text(destination, "dataset.yaml", described)
+    if "sample_loader" in described:
+        destination.put(f".nv-meta/{LOADER}", SAMPLE_LOADER.encode())
     destination.put(".nv-meta/index.uuid", str(UUID(source.digest[:32])).encode())
     return described
 
@@ -73,6 +99,9 @@ def dataset_yaml(fields: dict[str, bool]) -> dict[str, Any]:
     if all_have_one and fields.get("txt") and set(fields) <= {*images, "txt", "json"}:
         kind = {"__module__": "megatron.energon", "__class__": "CaptioningSample"}
         return {"sample_type": kind, "field_map": {"image": images[0], "caption": "txt"}}
+    if fields.get("json") and any(numbered_extension(field) for field in fields):
+        kind = {"__module__": "megatron.energon", "__class__": "InterleavedSample"}
+        return {"sample_type": kind} | {name: f"{LOADER}:{name}" for name in ("sample_loader", "part_filter")}
     return {"__module__": "megatron.energon", "__class__": "CrudeWebdataset"}
 
 

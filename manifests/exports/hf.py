@@ -1,7 +1,8 @@
 """Hugging Face `datasets`: typed Parquet below `data/`, and a `README.md` that names it.
 
 Media become structs {bytes, path} that `datasets` decodes as Image, Audio or Video; texts and JSON become strings.
-Documents keep their columns; ids and digests become hex.
+The numbered files of a sample (`0000.jpg`, `0001.jpg` ...) become one list for each kind of media, in their order, for
+samples hold any number of them; `path` names the file. Documents keep their columns; ids and digests become hex.
 """
 
 import json
@@ -13,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from manifests.exports.destination import Destination, scratch_file
-from manifests.exports.source import TEXTS, Source
+from manifests.exports.source import TEXTS, Source, numbered_extension
 from manifests.reader import open_shard
 from manifests.shards import Shard
 from manifests.tar_shards import Sample
@@ -26,6 +27,7 @@ FEATURES = {
     **dict.fromkeys(("flac", "wav", "mp3", "ogg", "opus", "m4a"), "Audio"),
     **dict.fromkeys(("mp4", "webm", "mkv"), "Video"),
 }
+LISTS = {"Image": "images", "Audio": "audios", "Video": "videos"}  # columns of numbered files
 _MEDIA = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 
 
@@ -57,10 +59,22 @@ def sample_schema(fields: dict[str, bool]) -> pa.Schema:
     """Return the schema of media samples: the id, then every field by name, with `datasets`' features."""
     columns: list[tuple[str, pa.DataType]] = [(KEY, pa.string())]
     features: dict[str, Any] = {KEY: {"dtype": "string", "_type": "Value"}}
-    for field in sorted(fields):
-        columns.append((field, pa.string() if field in TEXTS else _MEDIA))
-        features[field] = {"dtype": "string", "_type": "Value"} if field in TEXTS else {"_type": FEATURES[field]}
+    for field in sorted(name for name in fields if numbered_extension(name) is None):
+        kind, features[field] = _feature(field)
+        columns.append((field, kind))
+    for feature in sorted({FEATURES[extension] for name in fields if (extension := numbered_extension(name))}):
+        columns.append((LISTS[feature], pa.list_(_MEDIA)))
+        features[LISTS[feature]] = {"feature": {"_type": feature}, "_type": "Sequence"}
     return pa.schema(columns, {"huggingface": json.dumps({"info": {"features": features}})})
+
+
+def _feature(field: str) -> tuple[pa.DataType, dict[str, Any]]:
+    """Return a field's column and what `datasets` calls it: a text, a medium, or bytes (features in NumPy's format)."""
+    if field in TEXTS:
+        return pa.string(), {"dtype": "string", "_type": "Value"}
+    if field in FEATURES:
+        return _MEDIA, {"_type": FEATURES[field]}
+    return pa.binary(), {"dtype": "binary", "_type": "Value"}
 
 
 def _sample_tables(source: Source, shard: Shard) -> Iterator[pa.Table]:
@@ -85,15 +99,18 @@ def _groups(samples: Iterator[Sample]) -> Iterator[list[Sample]]:
 
 
 def _row(sample: Sample, fields: dict[str, bool]) -> dict[str, Any]:
-    """Return a sample as a row: null where it has no such field."""
+    """Return a sample as a row: null where it has no such field, an empty list where it has no such files."""
     key, contents = sample
     row: dict[str, Any] = {KEY: key}
     for field in fields:
-        content = contents.get(field)
-        if content is None:
-            row[field] = None
+        content, extension = contents.get(field), numbered_extension(field)
+        media = None if content is None else {"bytes": content, "path": f"{key}.{field}"}
+        if extension is not None:
+            row.setdefault(LISTS[FEATURES[extension]], []).extend([media] if media else [])
+        elif content is not None and field in TEXTS:
+            row[field] = content.decode()
         else:
-            row[field] = content.decode() if field in TEXTS else {"bytes": content, "path": f"{key}.{field}"}
+            row[field] = media if field in FEATURES else content
     return row
 
 

@@ -24,6 +24,7 @@ from manifests.tar_shards import BLOCK, Member, Sample
 INDEX_KIND = "index"
 TEXTS = frozenset({"json", "srt", "txt", "vtt"})  # fields that are UTF-8
 EMPTY = {"json": b"null"}  # stands where a sample lacks a field and a format wants a value; b"" for all others
+_NUMBERED = re.compile(r"[0-9]{4,6}\.([a-z0-9]+)")
 _CONTENT_NAME = re.compile(r"(.*)-[0-9a-f]{8}\.(tar|parquet)")
 
 
@@ -139,6 +140,12 @@ def open_source(store: Store, job: str, version: int | None = None, kind: str | 
         offered = ", ".join(sorted(kinds | (all_kinds & {DOCUMENTS}))) or "none"
         raise ManifestError(f"{store.uri}/{job}: kind {kind!r} cannot be exported; kinds here: {offered}")
     return Source(store, manifest, kind)
+
+
+def numbered_extension(field: str) -> str | None:
+    """Return the extension of one of several files of a sample ("0000.jpg"), None for any other field."""
+    found = _NUMBERED.fullmatch(field)
+    return found[1] if found else None
 
 
 def sample_bounds(members: list[Member]) -> list[tuple[str, int, int]]:

@@ -21,6 +21,7 @@ from manifests.runs import Run, gather, put_same, write_run
 from manifests.shards import write_shard
 from manifests.store import Store, open_input
 from pipelines.sources import RawChunk, Unit, read_unit
+from pipelines.stages.opt_out import OptOut
 
 CONTENT_SPACE = 1 << 256
 STAGED_QUARANTINE = pa.schema([("key", KEY), *QUARANTINED])  # key: the ordinal
@@ -116,13 +117,15 @@ class Staging:
 
     store: Store
     layout: Layout
-    inputs: Mapping[str, str]
+    inputs: Mapping[str, Any]  # Inputs.config
     limits: Limits
     part: Callable[[Unit, int], Part]
     orders: dict[str, tuple[str, ...]] = field(init=False)
+    opt_out: OptOut = field(init=False)
 
     def __post_init__(self) -> None:
         self.orders = {**self.layout.orders, **SETTLED_ORDERS}
+        self.opt_out = OptOut(self.store, self.inputs["opt_out"])
 
     def run(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Return a unit's done-marker. arguments: {unit, unit_key, generation, prefix}."""
@@ -142,10 +145,10 @@ class Staging:
 
     def _stage(self, unit: Unit, arguments: Mapping[str, Any], cursor: int, number: int) -> Iterator[dict[str, Any]]:
         part, types = self.part(unit, arguments["unit_key"]), self.layout.media_types
-        source = open_input(self.inputs[unit.source])
+        source = open_input(self.inputs["uris"][unit.source])
         more = () if types is None else (types,)
         for chunk in read_unit(source, unit, cursor, self.limits, *more):
-            part.take(chunk)
+            part.take(self.opt_out.marked(chunk))
             if part.is_full:
                 yield self._finish(part, arguments["prefix"], number, last=False)
                 part, number = self.part(unit, arguments["unit_key"]), number + 1

@@ -75,21 +75,29 @@ class Decided:
 
     def gone(self, store: Store, stem: str, told: pa.Table) -> Iterator[Shard]:
         """Write what is dropped or merged, with the reasons; `told` are the published columns of all rows."""
-        chosen = ~self.is_kept
-        if not chosen.any():
+        chosen = np.flatnonzero(~self.is_kept)
+        if not len(chosen):
             return
-        mask = pa.array(chosen)
-        table = told.filter(mask)
-        columns = {
-            "verdict": pa.array(self.verdict[chosen].tolist(), pa.string()),
-            "reason": pa.array(self.reason[chosen].tolist(), pa.string()),
-            "reasons": pa.array(self.judged.failed_rules(), pa.list_(pa.string())).filter(mask),
-            "kept_id": self.kept_id.filter(mask),
-            "similarity": self.similarity.filter(mask),
-        }
-        for name, column in columns.items():
+        table = told.take(pa.array(chosen))
+        for name, column in self.fate_columns(chosen).items():
             table = table.append_column(name, column)
         yield write_shard(store, stem, "dropped", table)
+
+    def fate(self, chosen: np.ndarray) -> list[dict[str, Any]]:
+        """Return {verdict, reason, reasons, kept_id, similarity} of the chosen rows (int64[n])."""
+        rows: list[dict[str, Any]] = pa.table(self.fate_columns(chosen)).to_pylist()
+        return rows
+
+    def fate_columns(self, chosen: np.ndarray) -> dict[str, pa.Array]:
+        """Return the same as columns."""
+        places = pa.array(chosen)
+        return {
+            "verdict": pa.array(self.verdict[chosen].tolist(), pa.string()),
+            "reason": pa.array(self.reason[chosen].tolist(), pa.string()),
+            "reasons": pa.array(self.judged.failed_rules(), pa.list_(pa.string())).take(places),
+            "kept_id": self.kept_id.take(places),
+            "similarity": self.similarity.take(places),
+        }
 
 
 def paired(table: pa.Table, places: pa.Table) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:

@@ -25,17 +25,20 @@ class Ranges:
     version: int | str  # of what the job's workers do
     partition_bytes: int
 
-    def run(self, phase: str, worker: str, config: dict[str, Any], size: int) -> list[Marker]:
+    def run(
+        self, phase: str, worker: str, config: dict[str, Any], size: int, beside: Mapping[str, Any] | None = None
+    ) -> list[Marker]:
         """Run a phase over as many even key ranges as `size` bytes of rows ask for.
 
-        A task's arguments: {partition, partitions, output: stem of what it writes}.
+        A task's arguments: {partition, partitions, output: stem of what it writes}. `beside` is config that is in no
+        key: where something lies that the config names by its digest.
         """
         count = partitions_for(size, self.partition_bytes)
         tasks = [
             Task(f"{name}.json", {"partition": number, "partitions": count, "output": name})
             for number, name in numbered(self._stem(phase, config), count)
         ]
-        return self.launcher.run(self.job, Phase(phase, tasks, worker, config))
+        return self.launcher.run(self.job, Phase(phase, tasks, worker, {**config, **(beside or {})}))
 
     def write(self, worker: str, config: dict[str, Any], shards: int) -> list[Marker]:
         """Run the write phase, a task a shard. Its arguments: {shard, shards}."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
 from manifests.keys import digest_of
@@ -12,7 +13,9 @@ from pipelines.recipe import CRAWLED, Input
 from pipelines.sources import Unit, plan_units
 from pipelines.sources.withdrawn import with_withdrawn
 from pipelines.stages.nesting import refuse_nested
+from pipelines.stages.opt_out import kept_lists
 from pipelines.tasks import Task
+from pipelines.text.safety_block import UrlListBlock
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,21 @@ class Inputs:
     named: Sequence[Input]
     out: Store
     crawled: Manifest | None = None
+    opt_out: Sequence[UrlListBlock] = ()
+
+    @cached_property
+    def listed(self) -> list[dict[str, Any]]:
+        """Return the opt-out lists as they are kept in the output."""
+        return kept_lists(self.out, self.opt_out)
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """Return what a worker that stages needs of the inputs."""
+        return {"uris": self.uris, "opt_out": self.listed}
+
+    def keyed(self, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """Return `settings` with the opt-out lists, where there are some."""
+        return {**settings, "opt_out": self.listed} if self.listed else dict(settings)
 
     @property
     def uris(self) -> dict[str, str]:
@@ -64,7 +82,7 @@ class Inputs:
 
         Raises FileNotFoundError where an input holds nothing.
         """
-        planned = []
+        planned, settings = list[Planned](), self.keyed(settings)
         for name, store, kind in self.stores():
             units = plan_units(store, name, kind, unit_bytes=limits.unit_bytes)
             if not units:

@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from pipelines.crawl.block import REFUSALS, Refusal
 from pipelines.recipe_block import Block, wrong
 from pipelines.recipe_errors import nearest
+from pipelines.text.safety_block import ListedWords, Quality, TextScorerBlock, UrlListBlock
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
@@ -64,6 +65,24 @@ class Repeats(Block):
     min_documents: Annotated[int, Field(ge=2, description="how many documents must hold it")] = 2
 
 
+class Substrings(Block):
+    """Strings of bytes that the documents hold more than once are cut, all but the first (filters.substrings).
+
+    100 bytes of English are 100 characters, and 33 of Japanese: `min_characters` keeps short ones in scripts of many
+    bytes a character.
+    """
+
+    min_bytes: Annotated[int, Field(ge=24, le=10_000, description="UTF-8; the paper's 50 tokens are about 100")] = 100
+    min_characters: Annotated[int, Field(ge=1, le=10_000, description="of what is cut in one piece")] = 50
+
+
+class Snapshot(Block):
+    """A committed text snapshot of another output, or an earlier one of this output."""
+
+    uri: Annotated[str, Field(min_length=1, description="the output, as --out named it")]
+    version: Annotated[int, Field(ge=1)] | None = None
+
+
 class Dedup(Block):
     """Which duplicates are merged; `near: null` switches near-duplicates off."""
 
@@ -74,6 +93,16 @@ class Dedup(Block):
         Field(description="who stays of a cluster; among equals the longest, then the smallest id"),
     ] = "longest"
     repeats: Repeats | None = None
+    substrings: Substrings | None = None
+    against: Annotated[
+        tuple[Snapshot, ...], Field(description="what these keep is not kept again; the first that has it is named")
+    ] = ()
+
+    @model_validator(mode="after")
+    def _has_a_measure(self) -> "Dedup":
+        if self.against and not self.exact and self.near is None:
+            raise wrong(("against",), "needs exact or near: nothing else finds what is alike")
+        return self
 
 
 class EvaluationSet(Block):
@@ -119,6 +148,29 @@ Shards = Annotated[
 ]
 
 
+PersonalClass = Literal["secret", "email", "iban", "address", "card", "national_id", "ip", "phone"]
+
+
+class Personal(Block):
+    """Personal data that gives way to the name of its class, last of all: what is published can't be called back."""
+
+    classes: Annotated[tuple[PersonalClass, ...], Field(min_length=1)] = get_args(PersonalClass)
+    style: Annotated[
+        Literal["class", "numbered"], Field(description="numbered: the same name for the same string of a document")
+    ] = "class"
+    tokens: Annotated[Mapping[PersonalClass, str], Field(description="class -> what stands in its place")] = {}
+
+    @model_validator(mode="after")
+    def _readable(self) -> "Personal":
+        from filters.personal.style import Style
+
+        try:
+            Style(self.style, dict(self.tokens.items()))
+        except ValueError as error:
+            raise wrong((), str(error)) from error
+        return self
+
+
 class Text(Block):
     """Pages, books and files into documents."""
 
@@ -130,10 +182,18 @@ class Text(Block):
         "fineweb_v1",
     )
     thresholds: Annotated[Mapping[str, Bounds], Field(description="rule -> new bounds")] = {}
-    edits: tuple[Literal["c4_lines_v1"], ...] = ("c4_lines_v1",)
+    edits: tuple[Literal["c4_lines_v1", "refinedweb_lines_v1"], ...] = ("c4_lines_v1",)
     policy: Policy = Policy()
     dedup: Dedup = Dedup()
     decontaminate: Decontaminate | None = None
+    personal: Annotated[Personal | None, Field(description="null: nothing is masked")] = Personal()
+    block_lists: Annotated[
+        tuple[Literal["fineweb"] | UrlListBlock, ...],
+        Field(description="pages that stand in a list are dropped; fineweb: the one that FineWeb used"),
+    ] = ()
+    listed_words: ListedWords | None = None
+    scorers: Annotated[tuple[TextScorerBlock, ...], Field(description="models that score lines")] = ()
+    quality: Quality | None = None
     shards: Annotated[Shards, Field(description="files of the output; auto: by the size of the input")] = "auto"
     dropped_text_sample: Annotated[Fraction, Field(description="share of what is dropped, stored with text")] = 0.02
     max_quarantined_fraction: Annotated[
@@ -149,10 +209,20 @@ class Text(Block):
             if name in self.rules[:i]:
                 raise wrong(("rules", i), f"{name} stands here twice")
         rules = [rule for name in self.rules for rule in sets[name]]
+        self._few_enough({name: len(sets[name]) for name in self.rules})
         for name in self.thresholds:
             if name not in rules:
                 raise wrong(("thresholds", name), f"no rule in use is called {name}; {nearest(name, rules)}")
         return self
+
+    def _few_enough(self, counts: Mapping[str, int]) -> None:
+        """Refuse sets whose rules, with those that the languages ask for, don't fit the mask of a row's failures."""
+        from filters.rules import MAX_RULES
+
+        total = sum(counts.values()) + (self.languages != "all") + (self.min_language_score > 0)
+        if total > MAX_RULES:
+            told = ", ".join(f"{name} has {count}" for name, count in counts.items())
+            raise wrong(("rules",), f"{total} rules are more than the {MAX_RULES} that a job may have: {told}")
 
     def threshold_bounds(self) -> dict[str, dict[str, float | None]]:
         """Return rule -> the bounds that the recipe gives, as filters.rules.with_thresholds takes them."""

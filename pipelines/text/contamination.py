@@ -16,12 +16,11 @@ from filters.contamination import Grams, build_index
 from manifests.keys import canonical_json, digest_of, key_range, keys_of
 from manifests.objects import read_json
 from manifests.records import ID, KEY
-from manifests.runs import load_runs, put_same, write_run
+from manifests.runs import put_same, write_run
 from manifests.store import Store, open_input
-from pipelines.stages.staged import Staged
 from pipelines.text.block import Decontaminate, EvaluationSet
 from pipelines.text.duplicates import TEXT
-from pipelines.text.survivors import surviving
+from pipelines.text.survivors import Survivors
 
 HIT = pa.schema(
     [
@@ -39,8 +38,7 @@ class FindContamination:
     """Worker. config: {staged, decided, merged, sets: name of the stored items, grams: Grams as JSON}."""
 
     def __init__(self, store: Store, config: Mapping[str, Any]) -> None:
-        self.store, self.staged = store, Staged.load(store, config["staged"])
-        self.decided, self.merged = load_runs(store, config["decided"]), load_runs(store, config["merged"])
+        self.store, self.survivors = store, Survivors(store, config)
         sets = read_json(store, config["sets"], kind=list, what="list of evaluation items")
         self.places = [(name, number) for name, items in sets for number in range(len(items))]
         self.index = build_index([item for _, items in sets for item in items], Grams(**config["grams"]))
@@ -50,7 +48,7 @@ class FindContamination:
 
     def run(self, arguments: dict[str, Any]) -> dict[str, Any]:
         low, high = key_range(arguments["partition"], arguments["partitions"])
-        rows = surviving(self.store, self.staged, self.decided, self.merged, TEXT, low, high)
+        rows = self.survivors.documents(TEXT, low, high)
         left = views.apply_view(rows["text"].combine_chunks(), rows["kept"].combine_chunks())
         hits = contamination.find(left, self.index)
         ids = rows["id"].combine_chunks().take(pa.array(hits.rows))

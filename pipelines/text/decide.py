@@ -5,15 +5,18 @@ key of write.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from filters.contamination import VERSION as CONTAMINATION_VERSION
 from filters.contamination import Grams
+from filters.personal.find import VERSION as FIND_VERSION
+from filters.personal.mask import VERSION as MASK_VERSION
 from filters.repeats import VERSION as REPEATS_VERSION
 from filters.rules import Rule
 from manifests.keys import digest_of
 from manifests.limits import Limits
-from manifests.runs import partitions_for, save_runs
+from manifests.runs import Run, partitions_for, save_runs
 from pipelines.launcher import Launcher
 from pipelines.stages import judges
 from pipelines.stages.compact import compact
@@ -23,9 +26,11 @@ from pipelines.stages.staged import Staged
 from pipelines.tasks import Marker
 from pipelines.text.block import Text
 from pipelines.text.contamination import store_sets
+from pipelines.text.cut_substrings import cut_substrings
+from pipelines.text.other_corpora import Others, known_bands
 from pipelines.text.part import LAYOUT
 
-VERSION = 3
+VERSION = 4
 
 
 @dataclass
@@ -37,6 +42,8 @@ class Decide:
     text: Text
     rules: Sequence[Rule]
     limits: Limits
+    measured: dict[str, Any]  # families and watch of the stage settings: what is measured again after cuts
+    others: Others = field(default_factory=lambda: Others((), ()))  # snapshots whose documents are not kept again
 
     @property
     def _ranges(self) -> Ranges:
@@ -67,7 +74,13 @@ class Decide:
         verified = self._deduplicate(name, staged, decided)
         merged = self._ranges.listed(verified)
         survivors = {"staged": name, "decided": decided, "merged": merged}
-        late = self._decontaminate(survivors, staged) | self._cut_repeats(survivors, staged)
+        stand_for = [Run(**marker["stands_for"]) for marker in verified]
+        survivors |= self._decontaminate(survivors, staged)
+        late: dict[str, Any] = {}
+        if cuts := [*self._cut_repeats(survivors, staged), *self._cut_substrings(survivors, staged)]:
+            late["cuts"] = self._ranges.listed(cuts)
+        late |= self.measured if "cuts" in late else {}
+        late["stand_for"] = save_runs(self.launcher.store, self.job, stand_for)
         return self._write({**survivors, **late}, shards), verified
 
     def _decontaminate(self, survivors: dict[str, str], staged: Staged) -> dict[str, str]:
@@ -81,16 +94,23 @@ class Decide:
         worker, size = "pipelines.text.contamination:FindContamination", staged.memory_bytes("documents")
         return {"hits": self._ranges.listed(self._ranges.run("contamination", worker, config, size))}
 
-    def _cut_repeats(self, survivors: dict[str, str], staged: Staged) -> dict[str, str]:
-        """Return {cuts: ranges of documents that others hold too}, or nothing where they may stay."""
+    def _cut_substrings(self, survivors: dict[str, str], staged: Staged) -> list[Marker]:
+        """Return the markers of strings that are cut because they stand earlier too; none where they may stay."""
+        block = self.text.dedup.substrings
+        if block is None:
+            return []
+        return cut_substrings(self._ranges, survivors, staged.memory_bytes("documents"), block, self.limits)
+
+    def _cut_repeats(self, survivors: dict[str, str], staged: Staged) -> list[Marker]:
+        """Return the markers of ranges that are cut because other documents hold them too; none where they may stay."""
         block, module = self.text.dedup.repeats, "pipelines.text.repeats"
         if block is None:
-            return {}
+            return []
         config = {**survivors, "unit": block.unit, "min_characters": block.min_characters, "version": REPEATS_VERSION}
         found = self._ranges.run("passages", f"{module}:FindPassages", config, staged.memory_bytes("documents"))
         config = {"passages": self._ranges.listed(found), "min_documents": block.min_documents}
         size = sum(run.memory_bytes for run in runs_of(found))
-        return {"cuts": self._ranges.listed(self._ranges.run("repeats", f"{module}:FindRepeats", config, size))}
+        return self._ranges.run("repeats", f"{module}:FindRepeats", config, size)
 
     def _select(self, staged_name: str, staged: Staged) -> list[Marker]:
         config = {"staged": staged_name, "rules": judges.to_json(self.rules)}
@@ -100,7 +120,7 @@ class Decide:
         dedup = self.text.dedup
         if not dedup.exact and dedup.near is None:
             return []
-        module, config = "pipelines.text.duplicates", {"staged": staged_name}
+        module, config = "pipelines.text.duplicates", {"staged": staged_name, **self._known()}
         links = self._ranges.run("link", f"{module}:Link", config, staged.memory_bytes("bands"))
         labels = label_clusters(self.launcher, self.job, digest_of([config, VERSION]), runs_of(links))
         if not sum(run.rows for run in labels):
@@ -111,16 +131,36 @@ class Decide:
             "labels": save_runs(self.launcher.store, self.job, labels),
             "ngram": dedup.near.ngram if dedup.near else 1,
             "survivor": dedup.survivor,
+            **self.others.key(),
         }
-        routed = self._ranges.run("route", f"{module}:Route", route, staged.memory_bytes("documents"))
+        size = staged.memory_bytes("documents")
+        routed = self._ranges.run("route", f"{module}:Route", route, size, self.others.beside())
         verify = {
             "routed": self._ranges.listed(routed),
             "exact": dedup.exact,
             "threshold": dedup.near.threshold if dedup.near else None,
             "max_leaders": self.limits.max_leaders_compared,
+            **self.others.key(),
         }
         return self._ranges.run("verify", f"{module}:Verify", verify, sum(run.memory_bytes for run in runs_of(routed)))
 
-    def _write(self, decisions: dict[str, str], shards: int) -> list[Marker]:
+    def _known(self) -> dict[str, str]:
+        """Return {known: bands of what other snapshots keep}, or nothing where there are none."""
+        if not self.others.digests:
+            return {}
+        near = self.text.dedup.near
+        hashing = None if near is None else {"bands": near.bands, "rows": near.rows, "ngram": near.ngram}
+        runs = known_bands(self.launcher, self.job, self.others, hashing)
+        return {"known": save_runs(self.launcher.store, self.job, runs)}
+
+    def _personal(self) -> dict[str, Any] | None:
+        """Return what is masked and how, with the versions of what finds and masks it."""
+        block = self.text.personal
+        if block is None:
+            return None
+        return {**block.model_dump(mode="json"), "versions": [FIND_VERSION, MASK_VERSION]}
+
+    def _write(self, decisions: dict[str, Any], shards: int) -> list[Marker]:
         config = {**decisions, "rules": judges.to_json(self.rules), "sample": self.text.dropped_text_sample}
+        config |= {"personal": self._personal()}
         return self._ranges.write("pipelines.text.write:WriteShard", config, shards)

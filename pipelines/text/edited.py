@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from filters import views
-from filters.annotate import measure
+from filters.annotate import Settings, measure_again
 from filters.rules import Rule, judge
 from manifests.records import RANGE
 from pipelines.stages import judges
@@ -30,7 +30,15 @@ class Edited:
     counts: dict[str, int]
 
 
-def cut(documents: pa.Table, signals: pa.Table, stays: np.ndarray, cuts: pa.Table, rules: Sequence[Rule]) -> Edited:
+@dataclass(frozen=True)
+class Judging:
+    """How what is left is measured and judged."""
+
+    settings: Settings
+    rules: Sequence[Rule]
+
+
+def cut(documents: pa.Table, signals: pa.Table, stays: np.ndarray, cuts: pa.Table, judging: Judging) -> Edited:
     """Return the records of a shard after cuts: {id, start, end} in bytes of the stored text, by id and start."""
     count = documents.num_rows
     none = np.full(count, None, object), np.zeros(count, np.uint64)
@@ -42,10 +50,11 @@ def cut(documents: pa.Table, signals: pa.Table, stays: np.ndarray, cuts: pa.Tabl
     text = documents["text"].take(pa.array(chosen)).combine_chunks()
     before = documents["kept"].take(pa.array(chosen)).combine_chunks()
     view = views.without(text, before, lists.take(pa.array(at[chosen])))
-    again = _measured(views.apply_view(text, view), signals.take(pa.array(chosen)))
+    uri = documents["uri"].take(pa.array(chosen)).combine_chunks()
+    again = _measured(uri, views.apply_view(text, view), signals.take(pa.array(chosen)), judging.settings)
     reason, failed = none
-    verdicts = judge(rules, one_batch(again), one_batch(again)["language"])
-    said = judges.first_reasons(rules, verdicts, one_batch(again))
+    verdicts = judge(judging.rules, one_batch(again), one_batch(again)["language"])
+    said = judges.first_reasons(judging.rules, verdicts, one_batch(again))
     empty = again["view_bytes"].to_numpy() == 0
     reason[chosen] = [
         EMPTY if nothing else (None if why is None else f"{AFTER}{why}")
@@ -78,10 +87,10 @@ def _by_id(cuts: pa.Table) -> tuple[pa.Array, pa.ListArray]:
     return runs.values.cast(ids.type), pa.ListArray.from_arrays(bounds, ranges)
 
 
-def _measured(left: pa.StringArray, before: pa.Table) -> pa.Table:
+def _measured(uri: pa.Array, left: pa.StringArray, before: pa.Table, settings: Settings) -> pa.Table:
     """Return `before` with everything that is measured of a text measured of what is left."""
     found: dict[str, Any] = {}
-    for batch in measure(left):
+    for batch in measure_again(uri, left, before["language"].combine_chunks(), settings):
         found.update(zip(batch.schema.names, batch.columns, strict=True))
     columns = [found.get(field.name, before[field.name]) for field in before.schema]
     return pa.table(columns, schema=before.schema)

@@ -12,9 +12,12 @@ from functools import cache
 from importlib.metadata import version as version_of
 from typing import Any
 
-from filters import annotate, language
+from filters import annotate, language, line_corrections
 from filters.annotate import Settings
 from filters.models import fetch_model
+from filters.rule_signals import families_of
+from filters.rules import MAX_RULES
+from filters.safety.watch import Watch
 from manifests.limits import Limits
 from manifests.manifest import Manifest, commit, newest_version
 from manifests.runs import RUN_VERSION
@@ -26,8 +29,11 @@ from pipelines.stages.staged import Staged
 from pipelines.stages.units import Inputs, Planned
 from pipelines.tasks import Phase
 from pipelines.text import decide
+from pipelines.text.block import Decontaminate
+from pipelines.text.other_corpora import Others
 from pipelines.text.part import LAYOUT
 from pipelines.text.snapshot import snapshot_body
+from pipelines.text.watch import local_watch, watch_settings, without_bounds
 
 JOB = "text"
 PARSERS = ("fastwarc", "resiliparse", "fasttext")  # another release of these may read the same bytes differently
@@ -65,9 +71,16 @@ class TextJob:
             edits=tuple(text.edits),
             refuse=tuple(text.policy.refuse),
             near=None if near is None else {"bands": near.bands, "rows": near.rows, "ngram": near.ngram},
+            families=families_of(text.rules),
+            watch=watch_settings(self.launcher.store, text),
         )
-        self.rules = judges.chosen(text.rules, text.threshold_bounds(), text.languages, text.min_language_score)
-        self.inputs = Inputs(self.recipe.inputs, self.launcher.store, self.crawled)
+        before, after = Watch.of(local_watch(self.launcher.store, self.settings.watch)).rules()
+        sets = judges.chosen(text.rules, text.threshold_bounds(), text.languages, text.min_language_score)
+        self.rules = (*before, *sets, *after)
+        if len(self.rules) > MAX_RULES:
+            raise ValueError(f"text: {len(self.rules)} rules with those of lists and scorers, at most {MAX_RULES} fit")
+        self.others = Others.find(text.dedup.against, self.launcher.store)
+        self.inputs = Inputs(self.recipe.inputs_of("text"), self.launcher.store, self.crawled, self.recipe.opt_out)
 
     def plan(self) -> list[Planned]:
         """Return the units of all inputs in a fixed order."""
@@ -81,9 +94,14 @@ class TextJob:
             "stage": _without_running_limits(asdict(self.settings)),
             "versions": {**versions(), "decide": decide.VERSION},
             "rules": judges.to_json(self.rules),
-            "dedup": {**text.dedup.model_dump(mode="json"), "max_leaders_compared": self.limits.max_leaders_compared},
+            "dedup": {
+                **text.dedup.model_dump(mode="json"),
+                "against": list(self.others.digests),
+                "max_leaders_compared": self.limits.max_leaders_compared,
+            },
             "shards": text.shards,
             "dropped_text_sample": text.dropped_text_sample,
+            **_evaluation_sets(text.decontaminate),
         }
 
     def run(self) -> tuple[int, Manifest, bool]:
@@ -92,18 +110,25 @@ class TextJob:
         planned = self.plan()
         before = newest_version(store, JOB)
         staged = self.stage(planned)
-        deciding = decide.Decide(self.launcher, JOB, self.recipe.text, self.rules, self.limits)
+        own = self.recipe.text, self.rules, self.limits, self._measured(), self.others
+        deciding = decide.Decide(self.launcher, JOB, *own)
         shards = deciding.shard_count(sum(marker["text_bytes"] for marker in staged))
         written, verified = deciding.run(Staged.from_markers(staged, LAYOUT.orders), shards)
         self.inputs.check_unchanged(planned)
-        body = snapshot_body(store, {**self.described(), "shards": shards}, staged, written, verified)
+        settings = {**self.described(), "shards": shards}
+        body = snapshot_body(store, settings, staged, written, verified, self.others.digests)
         models = {language.MODEL: versions()["language_model"]}
         version, manifest = commit(store, JOB, {"job": JOB, "models": models, **body})
         return version, manifest, version <= before
 
+    def _measured(self) -> dict[str, Any]:
+        """Return what is measured beside the usual signals."""
+        given = {"families": list(self.settings.families), "watch": self.settings.watch}
+        return {name: value for name, value in given.items() if value}
+
     def stage(self, planned: Sequence[Planned]) -> list[dict[str, Any]]:
         """Stage every unit; raises QuarantineError where too much of the input is broken."""
-        config = {"inputs": self.inputs.uris, "settings": asdict(self.settings)}
+        config = {"inputs": self.inputs.config, "settings": asdict(self.settings)}
         tasks = [each.task for each in planned]
         fetch_model(language.MODEL)
         markers = self.launcher.run(JOB, Phase("stage", tasks, "pipelines.text.stage:StageText", config))
@@ -120,10 +145,22 @@ class TextJob:
         return markers
 
 
+def _evaluation_sets(block: Decontaminate | None) -> dict[str, Any]:
+    """Return what is looked for, by name; where it lies decides no byte."""
+    if block is None:
+        return {}
+    return {"decontaminate": {**block.model_dump(mode="json", exclude={"sets"}), "sets": [s.name for s in block.sets]}}
+
+
 def _without_running_limits(settings: dict[str, Any]) -> dict[str, Any]:
     """Leave out the limits that change no byte of what is staged: how work is cut, and what is decided later."""
-    keep = dict(settings)
+    keep = {**settings, "watch": without_bounds(settings["watch"])}
     keep["limits"] = {k: v for k, v in settings["limits"].items() if k not in _RUNNING}
+    for name in ("families", "watch"):  # keys of recipes without them stay as they were
+        if not keep[name]:
+            del keep[name]
+    if "refinedweb_lines_v1" in settings["edits"]:
+        keep["line_corrections"] = line_corrections.VERSION
     return keep
 
 
@@ -137,6 +174,7 @@ _RUNNING = frozenset(
         "min_range_bytes",
         "compact_fan_in",
         "max_leaders_compared",
+        "max_anchor_pieces",
         "max_quarantined_fraction",
     }
 )

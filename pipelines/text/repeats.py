@@ -16,9 +16,8 @@ from manifests.keys import key_range, keys_of
 from manifests.records import ID, KEY
 from manifests.runs import gather, load_runs, write_run
 from manifests.store import Store
-from pipelines.stages.staged import Staged
 from pipelines.text.duplicates import TEXT
-from pipelines.text.survivors import surviving
+from pipelines.text.survivors import Survivors
 
 PASSAGE = pa.schema([("key", KEY), ("id", ID), ("start", pa.int32()), ("end", pa.int32())])  # key: of what it says
 CUT = pa.schema([("key", KEY), ("id", ID), ("start", pa.int32()), ("end", pa.int32())])  # bytes of the stored text
@@ -29,15 +28,14 @@ class FindPassages:
     """Worker of `passages`. config: {staged, decided, merged, unit, min_characters}."""
 
     def __init__(self, store: Store, config: Mapping[str, Any]) -> None:
-        self.store, self.staged, self.config = store, Staged.load(store, config["staged"]), config
-        self.decided, self.merged = load_runs(store, config["decided"]), load_runs(store, config["merged"])
+        self.store, self.config, self.survivors = store, config, Survivors(store, config)
 
     def close(self) -> None:
         """Nothing is held."""
 
     def run(self, arguments: dict[str, Any]) -> dict[str, Any]:
         low, high = key_range(arguments["partition"], arguments["partitions"])
-        rows = surviving(self.store, self.staged, self.decided, self.merged, TEXT, low, high)
+        rows = self.survivors.documents(TEXT, low, high)
         found = passages(
             rows["text"].combine_chunks(),
             rows["kept"].combine_chunks(),

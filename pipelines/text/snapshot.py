@@ -17,6 +17,7 @@ def snapshot_body(
     staged: Sequence[Marker],
     written: Sequence[Marker],
     verified: Sequence[Marker],
+    parents: Sequence[str] = (),
 ) -> Manifest:
     """Return the manifest's body; raises LedgerError unless every unit balances, RuntimeError unless its files do."""
     accounts = {str(marker["unit_key"]): _account(marker) for marker in staged}
@@ -34,7 +35,7 @@ def snapshot_body(
         "units": balance(accounts.values()),
         "ledger": total(accounts.values()).as_json(),
         "statistics": statistics | {"clusters": merge_statistics(clusters)},
-        "parents": [],
+        "parents": list(parents),
     }
 
 

@@ -9,14 +9,16 @@ from manifests.limits import Limits
 from manifests.store import Store
 from pipelines.stages.parts import Staging
 from pipelines.text.part import LAYOUT, TextPart
+from pipelines.text.watch import local_watch
 
 
 class StageText:
     """Worker of the stage phase. config: {inputs: {name: uri}, settings: Settings as JSON}."""
 
     def __init__(self, store: Store, config: Mapping[str, Any]) -> None:
-        limits = Limits(**Settings(**config["settings"]).limits)
-        self.pool = GuardedPool("filters.annotate:factory", config["settings"], limits)
+        settings = {**config["settings"], "watch": local_watch(store, config["settings"]["watch"])}
+        limits = Limits(**Settings(**settings).limits)
+        self.pool = GuardedPool("filters.annotate:factory", settings, limits, limits.book_cpu_s)
         self.staging = Staging(
             store, LAYOUT, config["inputs"], limits, lambda unit, key: TextPart(unit, key, self.pool, limits.part_bytes)
         )

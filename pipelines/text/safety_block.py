@@ -1,0 +1,61 @@
+"""What of safety and quality a recipe's text block may ask for; nothing of it is on by default (docs/safety.md)."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from pipelines.recipe_block import Block, wrong
+
+Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+ListName = Annotated[str, Field(pattern="^[a-z0-9_]{1,32}$")]
+HATESONAR = "model:hatesonar.onnx"
+
+
+class UrlListBlock(Block):
+    """A list of domains, hosts or URLs, one a line."""
+
+    name: ListName
+    path: Annotated[str, Field(min_length=1)]
+    scope: Annotated[
+        Literal["auto", "domain", "host", "url"], Field(description="auto: what has a path is a URL, else a domain")
+    ] = "auto"
+
+
+class ListedWords(Block):
+    """Lists of words by language: 28 that a package ships, or your own folder of <language>.txt."""
+
+    rules: Annotated[
+        Literal["badwords_c4_v1", "badwords_soft_v1"], Field(description="any word, or more than 4.5 % of them")
+    ] = "badwords_soft_v1"
+    path: str | None = None
+
+
+class TextScorerBlock(Block):
+    """A model that scores lines: toxicity, hate, what yours knows (filters.safety.scorers)."""
+
+    column: ListName = "toxicity"
+    kind: Literal["onnx", "fasttext"] = "onnx"
+    path: Annotated[str, Field(min_length=1, description=f"a file, or {HATESONAR}")] = HATESONAR
+    sha256: Sha256 | None = None
+    classes: Annotated[tuple[str, ...], Field(min_length=1, description="their probabilities add up")] = (
+        "0",
+        "1",
+    )
+    languages: Annotated[tuple[str, ...], Field(min_length=1, description="that it was made for")] = ("en",)
+    flagged: Annotated[float, Field(gt=0, le=1, description="a line counts from this score on")] = 0.5
+    max_flagged_fraction: Annotated[float, Field(ge=0, le=1, description="of a document's characters")] = 0.2
+
+    @model_validator(mode="after")
+    def _pinned(self) -> "TextScorerBlock":
+        if self.sha256 is None and self.path != HATESONAR:
+            raise wrong(("sha256",), "a scorer's file is pinned by its sha256")
+        return self
+
+
+class Quality(Block):
+    """A fastText classifier that `corpusmill quality train` made, or another: what scores less is dropped."""
+
+    model: Annotated[str, Field(min_length=1)]
+    sha256: Sha256
+    threshold: Annotated[float | None, Field(ge=0, le=1, description="null: measured, and nothing is dropped")] = 0.5
+    label: str = "positive"
