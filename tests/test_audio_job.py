@@ -222,6 +222,7 @@ def measured(out):
     return {(row["digest"], row["start_s"], row["stored_sha256"], row["transcript"]) for row in both}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "options",
     [

@@ -309,12 +309,14 @@ def test_a_repository_document_holds_its_files_imports_first(done):
     assert 0 < len(bare) < len(by_name)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("more", [("--workers", "2"), ("--workers", "1", "--", "--direct_runner_bundle_repeat=1")])
 def test_workers_and_replays_change_no_byte(folder, done, tmp_path, more):
     code(folder, tmp_path, *more)
     assert jobs.digest(tmp_path, JOB) == jobs.digest(done, JOB)
 
 
+@pytest.mark.long
 def test_a_killed_run_goes_on_to_the_same_digest(folder, done, tmp_path):
     sets = json.dumps({"sets": [{"name": "humaneval", "uri": str(folder.parent / "eval.jsonl"), "fields": ["prompt"]}]})
     more = (KEEP_ALL, "--set=code.shards=2", "--set=code.opt_out.owners=[gone]", f"--set=code.decontaminate={sets}")

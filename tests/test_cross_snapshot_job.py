@@ -113,6 +113,7 @@ def test_records_seen_twice_count(halves, tmp_path):
     assert sum(row["cluster_size"] for row in jobs.rows(out)) == jobs.funnel(out)["kept"] + jobs.funnel(out)["merged"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("options", "beam"),
     [
@@ -129,6 +130,7 @@ def test_one_digest(outs, halves, tmp_path, options, beam):
     )
 
 
+@pytest.mark.long
 def test_one_digest_after_kills(outs, halves, tmp_path):
     path, out = recipe(tmp_path, str(halves[1]), f"{{uri: '{outs['old']}'}}"), tmp_path / "out"
     command = ("run", path, "--out", out, "--quiet", "--workers", "2", "--set", "limits.partition_bytes=50000")

@@ -179,6 +179,7 @@ def test_everything_is_sound_and_accounted_for(done, folder):
     assert "sound" in jobs.run("verify", "--out", done, "--job", JOB)
 
 
+@pytest.mark.long
 def test_another_scorer_decodes_nothing_again_and_other_workers_change_nothing(done, folder, scorers, lists, tmp_path):
     block = {"profiles": ["mmc4_v1", "omnicorpus_v1"], "known_bad": lists, "faces": "blur"}
     out = ran(tmp_path, folder, {**block, "scorers": scorers[:1]})

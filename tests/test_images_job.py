@@ -163,6 +163,7 @@ def test_webdataset_reads_what_the_records_say(done):
     assert seen == records.keys()
 
 
+@pytest.mark.long
 def test_what_an_archive_or_parquet_holds_comes_out_the_same(done, folder, tmp_path):
     """A tar of the folder gives the same pictures and captions, under its own names."""
     with tarfile.open(tmp_path / "in.tar", "w") as archive:
@@ -177,6 +178,7 @@ def measured(out):
     return {(row["digest"], row["phash"], row["caption"]) for kind in ("records", "dropped") for row in rows(out, kind)}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "options",
     [
@@ -193,6 +195,7 @@ def test_the_digest_is_that_of_one_undisturbed_worker(done, folder, tmp_path, op
     assert jobs.digest(tmp_path, JOB) == jobs.digest(done, JOB)
 
 
+@pytest.mark.long
 def test_a_killed_job_ends_with_the_same_digest(done, folder, tmp_path):
     rng, alive = random.Random(5), 0
     for _ in range(3):

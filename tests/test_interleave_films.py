@@ -202,6 +202,7 @@ def test_pages_and_films_are_documents_of_one_snapshot(done, parents, tmp_path):
     assert manifest["parts"]["image"]["in"] == jobs.manifest(done, JOB)["parts"]["image"]["in"] + 1
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "options",
     [

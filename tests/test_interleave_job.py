@@ -351,6 +351,7 @@ def test_the_reason_of_the_images_job_stands_with_the_part(parents, source):
     assert jobs.manifest(parents, JOB)["ledger"]["out"] == {"kept": jobs.manifest(parents)["ledger"]["out"]["kept"]}
 
 
+@pytest.mark.long
 def test_by_digest_names_the_place_of_each_image_and_stores_none(parents, done):
     interleave(parents, "--set=interleave.images=by_digest")
     inline = samples(done)
@@ -364,6 +365,7 @@ def test_by_digest_names_the_place_of_each_image_and_stores_none(parents, done):
                 assert hashlib.sha256(content).hexdigest() == part["sha256"] == other["sha256"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "options",
     [

@@ -110,6 +110,7 @@ def test_documents_that_hold_questions_are_named_with_them(outs):
     assert kept == set(before) - dropped
 
 
+@pytest.mark.long
 def test_the_same_bytes_after_another_road(outs, demo_input_dir, tmp_path):
     again = tmp_path / "again"
     for recipe in ("plain", "both"):

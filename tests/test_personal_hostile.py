@@ -22,6 +22,7 @@ def spent_s(text):
     return time.process_time() - start
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("piece", PIECES)
 def test_time_grows_as_the_text_does(piece):
     short = piece * (100_000 // len(piece.encode()))

@@ -171,6 +171,7 @@ def test_a_fasttext_model_is_a_scorer_too(trained):
     assert [score(scorer, pa.array([each]))[0] for each in words] == scores.tolist()
 
 
+@pytest.mark.long
 def test_a_snapshot_is_read_by_its_manifest(world, tmp_path, capsys):
     (tmp_path / "in").mkdir()
     rows = (world / "good.jsonl").read_text().splitlines(keepends=True)
@@ -186,6 +187,7 @@ def test_a_snapshot_is_read_by_its_manifest(world, tmp_path, capsys):
     assert re.search(r"text: \{quality: \{model: .*model\.bin, sha256: [0-9a-f]{64}", capsys.readouterr().out)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("dim", [4, 32])
 def test_what_the_memory_held_before_is_in_no_model(world, dim, monkeypatch):
     """fastText 0.9.3 leaves nine tenths of its matrix as they come: see filters/quality/fit.py."""

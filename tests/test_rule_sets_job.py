@@ -58,6 +58,7 @@ def assert_inspect_names_the_rule(out, row):
     assert told["uri"] == row["uri"]
 
 
+@pytest.mark.long
 def test_sets_of_two_families_in_one_job(demo_input_dir, tmp_path):
     jobs.run("run", write_recipe(tmp_path, demo_input_dir, WEB), "--out", tmp_path / "out", "--quiet")
     objecting, dropped = assert_accounted_for(tmp_path / "out", WEB)

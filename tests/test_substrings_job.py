@@ -94,6 +94,7 @@ def test_what_nothing_is_left_of_is_accounted_for(plain, cut):
     assert dropped == {key.removeprefix("dropped/"): n for key, n in out.items() if key.startswith("dropped/")}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("options", "beam"),
     [
@@ -113,6 +114,7 @@ def test_one_digest(cut, demo_input_dir, tmp_path, options, beam):
         assert len(list((tmp_path / "out" / "text" / phase).rglob("*.json"))) > 3
 
 
+@pytest.mark.long
 def test_one_digest_after_kills_in_each_of_its_phases(cut, demo_input_dir, tmp_path):
     path, out = recipe(tmp_path, demo_input_dir, SUBSTRINGS), tmp_path / "out"
     command = ("run", path, "--out", out, "--quiet", "--workers", "2", *SMALL)
@@ -127,6 +129,7 @@ def test_one_digest_after_kills_in_each_of_its_phases(cut, demo_input_dir, tmp_p
     assert jobs.digest(out) == jobs.digest(cut[0])
 
 
+@pytest.mark.long
 def test_lines_and_strings_are_cut_together(plain, demo_input_dir, tmp_path):
     both = SUBSTRINGS + ", repeats: {unit: line, min_characters: 60}"
     jobs.run("run", recipe(tmp_path, demo_input_dir, both), "--out", tmp_path / "out", "--quiet")

@@ -68,6 +68,7 @@ def test_hostile_rows_give_the_bytes_of_sentencepiece(texts, digits, spaces, dum
     assert ours == theirs
 
 
+LONG = pytest.mark.long
 OPTIONS = {
     "as it is": {},
     "digits in pieces": {"split_digits": False},
@@ -79,14 +80,14 @@ OPTIONS = {
 }
 
 
-@pytest.mark.parametrize("size", [4000, 16_000, 64_000])
+@pytest.mark.parametrize("size", [4000, pytest.param(16_000, marks=LONG), pytest.param(64_000, marks=LONG)])
 @pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
 def test_real_pages_give_the_bytes_of_sentencepiece(counts, size, options):
     ours, theirs = both(counts, TrainSettings(size, hard_limit=False, **options))
     assert ours == theirs
 
 
-@pytest.mark.parametrize("size", [1000, 8000, 32_000])
+@pytest.mark.parametrize("size", [1000, 8000, pytest.param(32_000, marks=LONG)])
 def test_counts_give_the_pieces_of_the_raw_text(counts, texts, tmp_path, size):
     options = TrainSettings(size, character_coverage=0.98 if size == 1000 else 0.9999, hard_limit=False)
     (tmp_path / "raw.txt").write_text("\n".join(texts), "utf-8", newline="")

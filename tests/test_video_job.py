@@ -243,6 +243,7 @@ def test_a_profile_drops_what_stands_still(folder, done, tmp_path):
     assert all(row["still_frame_count"] > 0.9 * row["frame_count"] for row in dropped)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "options",
     [
@@ -295,6 +296,7 @@ def test_the_second_run_has_nothing_to_do(done, folder):
     assert "all done before" in video(folder, done)
 
 
+@pytest.mark.long
 def test_films_of_parquet_rows_are_read_with_their_captions(done, tmp_path):
     """As Hugging Face datasets writes them ({bytes, path}), and as plain bytes with the URL they came from."""
     rows_of = {"bikes": "自転車の映像", "carphone_pristine": None}
@@ -317,6 +319,7 @@ def test_films_of_parquet_rows_are_read_with_their_captions(done, tmp_path):
     assert [row["reason"] for row in rows(tmp_path / "out", "quarantine")] == ["empty_payload"]
 
 
+@pytest.mark.long
 def test_films_of_a_warc_are_read(done, tmp_path):
     """A WARC as crawlers write it: two responses with films, one of them declared as something else."""
     from warcio.statusandheaders import StatusAndHeaders
@@ -336,6 +339,7 @@ def test_films_of_a_warc_are_read(done, tmp_path):
     assert "http://a.example/bikes.mp4#t=3.040000,5.480000" in found
 
 
+@pytest.mark.long
 def test_films_of_a_crawl_come_with_what_the_list_said_of_them(tmp_path):
     """A list of URLs with captions goes through the crawl; its WARC is an input of the video block."""
     from test_crawl_job import CONTACT, GENTLE
