@@ -6,7 +6,7 @@ INPUT  ?=
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready-$(shell cat requirements.lock pyproject.toml | sha256sum | cut -c1-12)
 
-.PHONY: demo test test-long lint peers bench lock clean setup
+.PHONY: demo demo-full test test-long lint peers bench lock clean setup
 
 setup: $(READY)
 
@@ -20,6 +20,10 @@ $(READY): requirements.lock pyproject.toml
 
 demo: setup
 	@$(BIN)/python -m pipelines.demo --out $(OUT) $(if $(INPUT),--input $(INPUT))
+
+# the same with all media of the packages: 1,033 pictures, six hours of sound
+demo-full: setup
+	@$(BIN)/python -m pipelines.demo --all-media --out $(OUT)
 
 lint: setup
 	$(BIN)/ruff check .

@@ -33,7 +33,7 @@ LIMITS = {
     "batch_bytes": 1 << 20,
     "part_bytes": 1 << 16,
     "partition_bytes": 1 << 16,
-    "shard_bytes": 1 << 16,
+    "shard_bytes": 1 << 20,  # a shard each would measure what the launcher knows of shards, about 0.4 MiB of each
     "min_range_bytes": 1 << 12,
 }
 # Files as they are made, each in one record; of spoken captions the whole file, for most are shorter than a segment.

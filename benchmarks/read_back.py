@@ -208,7 +208,7 @@ def asked(python: Path, client: str, folder: Path, home: Path) -> Expected:
     """Return what a client says of a folder; raises RuntimeError with its last words."""
     environment = {"PATH": "/usr/bin:/bin", "HOME": str(home), "HF_HUB_OFFLINE": "1", "PYTHONHASHSEED": "0"}
     done = subprocess.run(
-        [python, CLIENTS, client, folder], capture_output=True, text=True, env=environment, check=False, cwd=home
+        [python, "-P", CLIENTS, client, folder], capture_output=True, text=True, env=environment, check=False, cwd=home
     )
     if done.returncode:
         raise RuntimeError(f"{client}: status {done.returncode}\n{done.stderr[-3000:]}")

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from manifests.lean import leave_out
 from pipelines.verbs import (
     audio,
+    code,
     crawl,
     export,
     images,
@@ -30,6 +31,7 @@ VERBS = (
     images,
     audio,
     video,
+    code,
     interleave,
     tokenizer,
     quality,

@@ -105,7 +105,7 @@ def site():
 RECIPE = {
     "corpusmill": 1,
     "inputs": [{"name": "book", "uri": "book"}, {"name": "site", "uri": "site.warc.gz"}],
-    "text": {"rules": [], "edits": [], "dedup": {"exact": False, "near": None}, "shards": 3},
+    "text": {"rules": [], "edits": [], "personal": None, "dedup": {"exact": False, "near": None}, "shards": 3},
     "images": {"shards": 2},
     "interleave": {"shards": 2},
 }

@@ -42,9 +42,10 @@ from pipelines.stages.staged import Staged
 from pipelines.stages.statistics import merge_statistics
 from pipelines.stages.units import Inputs, Planned
 from pipelines.tasks import Marker, Phase
+from pipelines.text.safety_block import UrlListBlock
 
 JOB = LAYOUT.job
-VERSION = 1
+VERSION = 2
 VAD_MODEL, QUALITY_MODEL = "silero_vad_16k_sequence.onnx", "dnsmos_sig_bak_ovr.onnx"
 VERSIONS = {
     "decode": DECODE_VERSION,
@@ -71,11 +72,12 @@ class AudioJob:
     audio_limits: AudioLimits
     launcher: Launcher
     crawled: Manifest | None = None
+    opt_out: Sequence[UrlListBlock] = ()
 
     def __post_init__(self) -> None:
         rules = [*FILE_RULES, *(rule for name in self.block.profiles for rule in PROFILES[name])]
         self.rules, self.without_scorer = applicable(rules, self.block.scorers)
-        self.sources = Inputs(self.inputs, self.launcher.store, self.crawled)
+        self.sources = Inputs(self.inputs, self.launcher.store, self.crawled, self.opt_out)
         self.ranges = Ranges(self.launcher, JOB, VERSION, self.limits.partition_bytes)
 
     def described(self) -> dict[str, Any]:
@@ -140,7 +142,7 @@ class AudioJob:
 
     def _stage(self, planned: Sequence[Planned]) -> list[Marker]:
         config = {
-            "inputs": self.sources.uris,
+            "inputs": self.sources.config,
             "child": self._child(),
             "limits": asdict(self.limits),
             "max_file_bytes": self.audio_limits.max_audio_bytes,

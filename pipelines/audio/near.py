@@ -23,7 +23,7 @@ from manifests.store import Store
 from pipelines.audio.rules import Judge
 from pipelines.stages.labels import LABELLED
 from pipelines.stages.staged import Staged
-from pipelines.text.duplicates import MERGED
+from pipelines.text.duplicate_rows import MERGED
 
 MAX_LEADERS = 64  # kept sounds of a cluster that one member is compared with
 ROUTED = pa.schema(

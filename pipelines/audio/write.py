@@ -6,24 +6,24 @@ same records; what is dropped or merged is in `dropped/`, with the reasons.
 """
 
 import tempfile
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from manifests.keys import key_range
 from manifests.runs import gather, load_runs
 from manifests.shards import Shard, write_shard
 from manifests.store import Store
 from manifests.tar_shards import Sample, write_tar_shard
+from pipelines.audio.contact import contact_sheet
 from pipelines.audio.records import LAYOUT
 from pipelines.audio.rules import Judge
+from pipelines.audio.statistics import shard_statistics
 from pipelines.stages.published import Decided, paired, read_packed, row_json
 from pipelines.stages.staged import Staged
-from pipelines.text.duplicates import MERGED
+from pipelines.text.duplicate_rows import MERGED
 
 PLACES = ("pack", "offset", "mel_offset")
 NOT_TOLD = ("key", "unit", "ordinal", "fingerprint", "heard", "transcript", "transcript_parts", *PLACES)
@@ -49,10 +49,13 @@ class WriteShard:
         decided = Decided(judged, gather(self.store, self.merged, MERGED, low, high, ("key", "id")))
         stem, told = f"part-{shard:05d}-of-{shards:05d}", published(judged.signals)
         shards_made = [*self._kept(decided, told, stem), *decided.gone(self.store, f"{JOB}/dropped/{stem}", told)]
+        sheet = contact_sheet(self.store, decided)
+        if sheet.num_rows:
+            shards_made.append(write_shard(self.store, f"{JOB}/contact/{stem}", "contact", sheet))
         return {
             "shards": [each.as_json() for each in shards_made],
             "accounts": decided.accounts(),
-            "statistics": statistics(told.filter(pa.array(decided.is_kept))),
+            "statistics": shard_statistics(decided, told),
             "counts": decided.counts(),
         }
 
@@ -83,18 +86,3 @@ def published(signals: pa.RecordBatch) -> pa.Table:
     texts = [table[name] for name in ("transcript", "transcript_parts")]
     table = table.drop_columns([name for name in NOT_TOLD if name in table.column_names])
     return table.append_column("transcript", texts[0]).append_column("transcript_parts", texts[1])
-
-
-def statistics(kept: pa.Table) -> dict[str, Any]:
-    """Return what adds up over shards: counts, milliseconds, bytes."""
-    lengths_ms = pc.cast(pc.round(pc.multiply(kept["duration_s"], 1000.0)), pa.int64())
-    languages: Counter[str] = Counter()
-    for language, length_ms in zip(kept["transcript_language"].to_pylist(), lengths_ms.to_pylist(), strict=True):
-        languages[language] += length_ms
-    return {
-        "kept_ms": int(pc.sum(lengths_ms).as_py() or 0),
-        "kept_bytes": int(pc.sum(kept["stored_bytes"]).as_py() or 0),
-        "transcribed": len(kept) - kept["transcript"].null_count,
-        "source_codecs": dict(sorted(Counter(kept["source_codec"].to_pylist()).items())),
-        "language_ms": dict(sorted(languages.items())),
-    }

@@ -6,7 +6,6 @@ text of a document that shows it, where the recipe makes a text snapshot too. Na
 the key of both, so they meet wherever they were found. Of several the first by rank, then by text, is the caption.
 """
 
-import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -32,6 +31,7 @@ from pipelines.images.records import (
     STEM,
 )
 from pipelines.sources.warc import WARC_FIELDS
+from pipelines.stages.sidecars import media_keys, text_key
 from pipelines.stages.staged import Staged
 
 CAPTIONS_VERSION = 2  # part of the stage key
@@ -41,15 +41,8 @@ MAX_CAPTIONS = 16  # of one image
 ALT_RANK = 2  # after files and lists
 CAPTION_ORDER = ("key", "id", "rank", "caption")
 SEEN_ORDER = ("key", "digest", "name", "id")
-_SUFFIX = re.compile(r"(?<=[^/#.])\.[A-Za-z0-9]{1,5}$")
 _WARC_CAPTION = re.compile(rb"^caption: (.*?)\r?$", re.MULTILINE)
 _RANKS = {"text/plain": 0, "application/json": 1, WARC_FIELDS: 0}
-
-
-def stem_key(uri: str, media_type: str | None) -> int:
-    """Return the key that an image and its caption share; a URL's metadata record has the URL itself."""
-    stem = uri if media_type == WARC_FIELDS else _SUFFIX.sub("", uri)
-    return int.from_bytes(hashlib.sha256(stem.encode("utf-8", "surrogatepass")).digest()[:8])
 
 
 def image_stems(uri: str, digest: bytes) -> dict[int, int]:
@@ -58,7 +51,7 @@ def image_stems(uri: str, digest: bytes) -> dict[int, int]:
     NAME: its name without a suffix, and its URL as it was asked for; ADDRESS: as pages name it; BYTES: as pages name
     what they hold themselves (filters.interleave.addresses).
     """
-    found = dict.fromkeys((stem_key(uri, None), stem_key(uri, WARC_FIELDS)), NAME)
+    found = dict.fromkeys(media_keys(uri), NAME)
     found[_address_key(named_by_bytes(digest))] = BYTES
     found[_address_key(record_address(uri) or uri)] = ADDRESS
     return found
@@ -100,7 +93,7 @@ def caption_rows(batch: pa.RecordBatch) -> Iterator[dict[str, Any]]:
     for uri, media_type, payload in zip(*(batch[name] for name in ("uri", "media_type", "payload")), strict=True):
         kind = media_type.as_py()
         if caption := caption_of(kind, payload.as_buffer().to_pybytes()):
-            yield {"key": stem_key(uri.as_py(), kind), "rank": _RANKS[kind], "caption": caption}
+            yield {"key": text_key(uri.as_py(), kind), "rank": _RANKS[kind], "caption": caption}
 
 
 class JoinCaptions:

@@ -41,7 +41,7 @@ def contact_sheet(store: Store, judged: Judged, fate: Mapping[str, pa.Array], ca
     verdicts = np.array(fate["verdict"].to_pylist(), object)
     firsts = [np.flatnonzero(verdicts == verdict)[:OF_EACH] for verdict in ("kept", "dropped", "merged")]
     chosen = pa.array(np.sort(np.concatenate(firsts)))
-    images = judged.images.take(chosen)
+    images = judged.rows.take(chosen)
     columns: dict[str, Any] = {name: images[name] for name in ("id", "uri", "width_px", "height_px")}
     columns |= {name: column.take(chosen) for name, column in fate.items() if name in CONTACT.names}
     columns["caption"] = first_of(captions.take(chosen))

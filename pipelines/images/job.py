@@ -48,6 +48,7 @@ from pipelines.stages.staged import Staged
 from pipelines.stages.statistics import merge_statistics
 from pipelines.stages.units import Inputs, Planned
 from pipelines.tasks import Marker, Phase
+from pipelines.text.safety_block import UrlListBlock
 
 JOB = "images"
 VERSION = 2
@@ -66,6 +67,7 @@ class ImagesJob:
     launcher: Launcher
     crawled: Manifest | None = None
     text: Manifest | None = None  # its documents' alternative texts are captions
+    opt_out: Sequence[UrlListBlock] = ()
 
     def __post_init__(self) -> None:
         rules = [*own_rules(self.block), *(rule for name in self.block.profiles for rule in PROFILES[name])]
@@ -73,7 +75,7 @@ class ImagesJob:
         self.rules, self.without_scorer = applicable(rules, self._columns())
         self.lists = read_lists(self.block)
         self.models = shipped(self.block, with_nsfw=self.with_nsfw)
-        self.sources = Inputs(self.inputs, self.launcher.store, self.crawled)
+        self.sources = Inputs(self.inputs, self.launcher.store, self.crawled, self.opt_out)
         self.ranges = Ranges(self.launcher, JOB, VERSION, self.limits.partition_bytes)
 
     def _columns(self) -> tuple[str, ...]:
@@ -155,7 +157,7 @@ class ImagesJob:
     def _stage(self, planned: Sequence[Planned]) -> list[Marker]:
         tasks = [each.task for each in planned]
         config = {
-            "inputs": self.sources.uris,
+            "inputs": self.sources.config,
             "child": self._child(),
             "limits": asdict(self.limits),
             "refuse": list(self.block.refuse),

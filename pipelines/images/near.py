@@ -24,7 +24,7 @@ from pipelines.images.records import ADOPTED, BAND
 from pipelines.images.rules import Judging
 from pipelines.stages.labels import LABELLED, labelled
 from pipelines.stages.staged import Staged
-from pipelines.text.duplicates import MERGED
+from pipelines.text.duplicate_rows import MERGED
 
 HASH_BITS = 64
 ROUTED = pa.schema(
@@ -80,7 +80,7 @@ class Route:
         low, high = key_range(arguments["partition"], arguments["partitions"])
         labels = gather(self.store, self.labels, LABELLED, low, high, ("key", "id"))
         found = self.judging.read(low, high)
-        alive = found.images.append_column("captions", found.captions).filter(pa.array(found.stays))
+        alive = found.rows.append_column("captions", found.captions).filter(pa.array(found.stays))
         compared = pa.array(likeness(alive["phash"], alive["color_range"], alive["digest"]))
         alive = alive.select(["id", "digest", "pixel_count", "captions"]).append_column("phash", compared)
         place = pc.index_in(alive["id"], labels["id"].combine_chunks()).combine_chunks()

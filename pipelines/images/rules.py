@@ -1,25 +1,24 @@
 """Which rules an image fails, by its measurements, its captions, its scores and the lists of the user."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from filters.clusters import id_words
 from filters.images.captions import caption_signals
 from filters.images.known import KnownBad, parse_known
-from filters.rules import Rule, Verdicts, judge, reasons
+from filters.rules import Rule
 from manifests.runs import gather, load_runs, run_schema
 from manifests.store import Store
 from pipelines.images.block import Images
 from pipelines.images.captions import CAPTION_ORDER, first_captions
 from pipelines.images.records import CAPTIONED, COUNTED, ORDER, SCORED
+from pipelines.stages import published
 from pipelines.stages.judges import from_json
 from pipelines.stages.staged import Staged
-from pipelines.text.select import one_batch, repeated
+from pipelines.text.select import one_batch
 
 OCCURRENCES = "occurrence_count"
 
@@ -37,11 +36,10 @@ def own_rules(block: Images) -> tuple[Rule, ...]:
     return (*listed, *(Rule(f"scorers/{each.name}", each.name, min=each.min, max=each.max) for each in bounded))
 
 
-class Judged:
+class Judged(published.Judged):
     """Rows of images with their captions, measurements and verdicts, in order of ids.
 
     captions   list<string>: of each image, the first of which is `caption`
-    signals    all columns that rules read
     """
 
     def __init__(
@@ -53,19 +51,7 @@ class Judged:
         told = caption_signals(self.caption)
         for name, column in [*more.items(), *zip(told.schema.names, told.columns, strict=True)]:
             measured = measured.append_column(name, column)
-        self.images, self.signals, self.rules = images, measured, rules
-        language = measured["caption_language"]
-        self.verdicts: Verdicts = judge(rules, measured, language)
-        self.said = reasons(rules, self.verdicts, measured, language).to_pylist()
-        alive = self.verdicts.first < 0
-        self.repeated = repeated(id_words(images["id"]), alive)
-        self.stays = alive & ~self.repeated
-
-    @cached_property
-    def failed_rules(self) -> list[list[str]]:
-        """The names of all rules that each image fails."""
-        names = [rule.name for rule in self.rules]
-        return [[names[i] for i in range(len(names)) if bits >> i & 1] for bits in self.verdicts.failed.tolist()]
+        super().__init__(images, measured, rules, measured["caption_language"])
 
 
 def lists_of(captions: pa.Table, ids: pa.Array) -> pa.ListArray:

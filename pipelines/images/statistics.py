@@ -49,7 +49,7 @@ def measured(rules: Sequence[Rule], columns: Sequence[str]) -> dict[str, Rule]:
 def shard_statistics(judged: Judged, verdict: np.ndarray, captions: pa.ListArray) -> dict[str, Any]:
     """Return {formats, rules, histograms, ...} of the images of one shard's range."""
     kept = verdict == "kept"
-    images, mask = judged.images, pa.array(kept)
+    images, mask = judged.rows, pa.array(kept)
     stays, texts = images.filter(mask), captions.filter(mask)
     shown = measured(judged.rules, judged.signals.schema.names)
     return {

@@ -1,6 +1,7 @@
-"""The interleave job: the newest text and images snapshots of OUT to a committed snapshot of interleaved documents.
+"""The interleave job: the newest snapshots of OUT to a committed snapshot of interleaved documents.
 
-read -> join -> attach -> judge -> merge -> write. Each key digests what its phase reads: read the bytes of one shard,
+Pages, of text and images: read -> join -> attach -> judge -> merge -> write. Films, of video: pipelines.interleave.
+film_job. Each key digests what its phase reads: read the bytes of one shard,
 join and attach the runs before them, judge the rules as well, write how images are stored and how many shards there
 are. So a changed rule joins nothing again, and a changed container judges nothing again.
 """
@@ -9,7 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from filters.images.profiles import applicable
 from filters.interleave.addresses import ADDRESSES_VERSION
@@ -36,7 +37,10 @@ from pipelines.stages.ranges import Ranges
 from pipelines.stages.statistics import merge_statistics
 from pipelines.tasks import Marker, Phase, Task
 
-TEXT, IMAGES = "text", "images"
+if TYPE_CHECKING:
+    from pipelines.interleave.film_job import Films
+
+TEXT, IMAGES, VIDEO = "text", "images", "video"
 MEDIA_JOBS = (IMAGES,)  # whose snapshots give media to parts
 READ_OF = {TEXT: ("documents",), IMAGES: ("records", "dropped", "refused", "quarantine", "index")}
 _CONTENT = re.compile(r"-[0-9a-f]{8}\.[a-z]+$")
@@ -58,21 +62,39 @@ class InterleaveJob:
         read = self._read(parents)
         documents, written = self._runs(read, "documents"), list[Marker]()
         settings = self.described(parents)
+        films = self._films(parents)
+        if films:
+            shown = films.read()
+            written += films.write(shown)
+            read += shown
         if documents:
             found, lost = self._join(read)
             attached = self._attach(found, read)
             rules = self._rules(read, documents)
             judged = self._judge(rules, attached, lost, documents)
             merged = self._merge(judged, rules)
-            written = self._write(parents[TEXT], judged, merged)
+            written += self._write(parents[TEXT], judged, merged)
             settings |= {"rules": rules.as_json(), "rules_without_scorer": list(rules.without_scorer)}
         body = self._body(parents, read, written, settings)
         version, manifest = commit(store, JOB, body)
         return version, manifest, version <= before
 
     def parents(self) -> dict[str, Manifest]:
-        """Return the manifests that are read; raises ManifestError where a job has committed none."""
-        return {job: read_manifest(self.launcher.store, job) for job in (TEXT, *MEDIA_JOBS)}
+        """Return the manifests that are read.
+
+        Raises ManifestError where there is nothing to join: no video snapshot, and one of text and images missing.
+        """
+        store = self.launcher.store
+        there = {job for job in (TEXT, *MEDIA_JOBS, VIDEO) if newest_version(store, job)}
+        wanted = (TEXT, *MEDIA_JOBS) if VIDEO not in there else sorted(there, key=(TEXT, *MEDIA_JOBS, VIDEO).index)
+        return {job: read_manifest(store, job) for job in wanted}
+
+    def _films(self, parents: Mapping[str, Manifest]) -> "Films | None":
+        if VIDEO not in parents:
+            return None
+        from pipelines.interleave.film_job import Films
+
+        return Films(parents[VIDEO], self.block, self.limits, self.launcher, len(_text_shards(parents)))
 
     def described(self, parents: Mapping[str, Manifest]) -> dict[str, Any]:
         """Return the settings that decide the bytes of the snapshot."""
@@ -86,7 +108,12 @@ class InterleaveJob:
             **self._judging(),
         }
         snapshots = {job: manifest["digest"] for job, manifest in parents.items()}
-        return {**self.block.model_dump(mode="json"), "snapshots": snapshots, "versions": versions}
+        settings = {**self.block.model_dump(mode="json"), "snapshots": snapshots, "versions": versions}
+        if films := self._films(parents):
+            from pipelines.interleave.film_job import VERSIONS
+
+            settings |= {"films": films.described(), "versions": versions | VERSIONS}
+        return settings
 
     @staticmethod
     def _judging() -> dict[str, Any]:
@@ -99,7 +126,7 @@ class InterleaveJob:
         version = f"{READ_VERSION} {ADDRESSES_VERSION} {RUN_VERSION}"
         tasks = []
         for job, manifest in parents.items():
-            entries = [shard for shard in manifest["shards"] if shard["kind"] in READ_OF[job]]
+            entries = [shard for shard in manifest["shards"] if shard["kind"] in READ_OF.get(job, ())]
             tars = {
                 _stem(shard["name"]): shard["name"] for shard in manifest["shards"] if shard["name"].endswith(".tar")
             }
@@ -180,10 +207,12 @@ class InterleaveJob:
         settings: dict[str, Any],
     ) -> Manifest:
         """Return the manifest's body; raises LedgerError unless every document and every part is somewhere."""
-        entries = [shard for shard in parents[TEXT]["shards"] if shard["kind"] in READ_OF[TEXT]]
         accounts = {
-            str(unit): Account(entry["name"], str(unit), entry["records"]) for unit, entry in enumerate(entries)
+            str(unit): Account(entry["name"], str(unit), entry["records"])
+            for unit, entry in enumerate(_text_shards(parents))
         }
+        if films := self._films(parents):
+            accounts |= films.accounts()
         for marker in written:
             for unit, counts in marker["accounts"].items():
                 accounts[unit].reasons.update(counts)
@@ -244,6 +273,11 @@ class ChosenRules:
             "document_rules": to_json(self.documents),
             "merges": self.merges,
         }
+
+
+def _text_shards(parents: Mapping[str, Manifest]) -> list[dict[str, Any]]:
+    shards = parents[TEXT]["shards"] if TEXT in parents else ()
+    return [shard for shard in shards if shard["kind"] in READ_OF[TEXT]]
 
 
 def _stem(name: str) -> str:

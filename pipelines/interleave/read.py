@@ -2,6 +2,11 @@
 
 Each shard's rows depend on its bytes and the version alone, so another recipe, or a snapshot that shares shards with
 the one before, reads nothing twice.
+
+A page and a record meet by the address that each of them names. A medium that a crawl reached through a redirect is
+recorded under its last URL, so a page that names the first one does not meet it ("no_such_media"). The crawl's
+frontier knows the way back, one hop a row (`origin` redirect, `referrer` the URL before), but only of targets that it
+had not met elsewhere before; it is not read here.
 """
 
 import re

@@ -70,9 +70,9 @@ PART_ROW = pa.schema(
     [
         *PART_ID,
         ("kind", pa.string()),
-        ("start", pa.int32()),  # code points of the document's text
+        ("start", pa.int32()),  # code points of the document's text, null in a film
         ("end", pa.int32()),
-        ("start_s", pa.float64()),  # of a time line, null elsewhere
+        ("start_s", pa.float64()),  # seconds of a film, null in a page
         ("end_s", pa.float64()),
         ("uri", pa.string()),
         ("alt", pa.string()),

@@ -49,7 +49,7 @@ def sample_json(document: Row, media: Mapping[int, Row], fields: Mapping[bytes, 
     key = document["id"].hex()
     body = {
         "id": key,
-        **{name: _plain(document[name]) for name in DOCUMENT_FIELDS},
+        **{name: plain(document[name]) for name in DOCUMENT_FIELDS},
         "parts": [
             _text(part, document["text"]) if part["kind"] in TEXT_KINDS else _media(part, media[position], key, fields)
             for position, part in enumerate(document["parts"])
@@ -66,7 +66,7 @@ def _media(part: Row, judged: Row, key: str, fields: Mapping[bytes, str]) -> dic
     body = {**_place(part), "uri": judged["uri"], "alt": judged["alt"]}
     if judged["verdict"] != KEPT:
         return {**body, judged["verdict"]: judged["reason"], "reasons": judged["reasons"] or []}
-    body |= {name: _plain(judged[name]) for name in _OF_IMAGE}
+    body |= {name: plain(judged[name]) for name in _OF_IMAGE}
     body["id"] = judged["media"].hex()
     if judged["media"] in fields:
         return {**body, "member": f"{key}.{fields[judged['media']]}"}
@@ -80,7 +80,7 @@ def _place(part: Row) -> dict[str, Any]:
     return {"kind": part["kind"], "start": part["start"], "end": part["end"], **seconds}
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     if isinstance(value, bytes):
         return value.hex()
     return value.isoformat() if isinstance(value, datetime) else value

@@ -8,9 +8,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from filters.interleave.signals import DOCUMENT_SIGNALS
 from manifests.integrity import IntegrityError, Problem
 from manifests.keys import key_range, keys_of
 from manifests.reader import open_shard, shard_of
@@ -19,13 +21,15 @@ from manifests.runs import gather, load_runs, run_schema
 from manifests.shards import Shard, write_shard
 from manifests.store import Store
 from manifests.tar_shards import Member, Sample, read_member, write_tar_shard
+from pipelines.interleave.contact import ContactSheet
 from pipelines.interleave.join import PART_ORDER
 from pipelines.interleave.judge import KEPT
 from pipelines.interleave.records import JUDGED_PART, PART_ROW, TEXT_KINDS
 from pipelines.interleave.sample import DOCUMENT_FIELDS, numbered_images, sample_json
-from pipelines.text.duplicates import MERGED
+from pipelines.report.bins import COUNTS, bin_counts
+from pipelines.text.duplicate_rows import MERGED
 
-WRITE_VERSION = 1
+WRITE_VERSION = 2
 JOB = "interleave"
 ROWS_AT_ONCE = 256
 INLINE = "inline"
@@ -61,13 +65,15 @@ class WriteShard:
                 )
             rows = written.placed(tar.name, self._offsets(index))
             published += [tar, index, write_shard(self.store, f"{JOB}/parts/{stem}", "parts", rows)]
+            if written.sheet.rows:
+                published.append(write_shard(self.store, f"{JOB}/contact/{stem}", "contact", written.sheet.table()))
         if written.gone:
             published.append(write_shard(self.store, f"{JOB}/dropped/{stem}", "dropped", written.dropped()))
         counts = Counter(verdict for verdict, *_ in written.verdicts.values())
         return {
             "shards": [each.as_json() for each in published],
             "accounts": written.accounts(),
-            "statistics": {"parts": {kind: dict(sorted(n.items())) for kind, n in sorted(written.counts.items())}},
+            "statistics": written.statistics(),
             "counts": dict(sorted(counts.items())),
         }
 
@@ -97,6 +103,7 @@ class Written:
         self.rows: list[dict[str, Any]] = []
         self.gone: list[dict[str, Any]] = []
         self.counts: dict[str, Counter[str]] = defaultdict(Counter)
+        self.sheet = ContactSheet()
 
     def _documents(self) -> Iterator[dict[str, Any]]:
         """Yield the documents of the range in the order of ids; raises RuntimeError where they are not those judged."""
@@ -129,6 +136,7 @@ class Written:
             self._check(document, media)
             fields = numbered_images(list(media.values())) if self.worker.is_inline else {}
             self._account(document, media, fields)
+            self.sheet.add(document, media, self._content)
             yield document["id"].hex(), {"json": sample_json(document, media, fields), **self._images(media, fields)}
 
     def _check(self, document: Mapping[str, Any], media: Mapping[int, Any]) -> None:
@@ -202,6 +210,26 @@ class Written:
             ]
         )
         return pa.Table.from_pylist(self.gone, schema)
+
+    def statistics(self) -> dict[str, Any]:
+        """Return {parts, histograms, languages}, to add up over shards.
+
+        parts       {kind: {"verdict/reason": parts}}
+        histograms  {one of DOCUMENT_SIGNALS: {kept, gone}}, documents in bins of pipelines.report.bins.COUNTS
+        languages   {code: documents that stay}
+        """
+        is_kept = np.array([self.verdicts[each][0] == KEPT for each in self.judged], bool)
+        histograms = {}
+        for name in DOCUMENT_SIGNALS.names:
+            values = np.array([row["signals"][name] for row in self.judged.values()], np.float64)
+            histograms[name] = {
+                "kept": bin_counts(values[is_kept], COUNTS).tolist(),
+                "gone": bin_counts(values[~is_kept], COUNTS).tolist(),
+            }
+        parts = {kind: dict(sorted(n.items())) for kind, n in sorted(self.counts.items())}
+        staying = [row for each, row in self.judged.items() if self.verdicts[each][0] == KEPT]
+        languages = Counter(str(row["language"]) for row in staying)
+        return {"parts": parts, "histograms": histograms, "languages": dict(sorted(languages.items()))}
 
     def accounts(self) -> dict[str, dict[str, int]]:
         """Return {unit: {"verdict/reason": documents}}."""

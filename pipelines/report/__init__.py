@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def build_report(store: "Store", manifests: Mapping[str, "Manifest"]) -> bytes:
-    """Return the page of committed snapshots, {"text": manifest, "tokenizer": manifest or absent}.
+    """Return the page of committed snapshots, {job: manifest}: at least one of crawl, text, images, audio and video.
 
     It reads the manifests and a few rows of a few shards, however large the corpus is.
     """

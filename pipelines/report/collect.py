@@ -5,22 +5,22 @@ are digests, so their first rows are as good as drawn by lot, and the same on ev
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 from filters.rules import Rule
 from manifests.ledger import Account
 from manifests.manifest import Manifest
 from manifests.store import Store, arrow_file
 from pipelines.recipe import CRAWLED
+from pipelines.report.audio_data import audio_data
 from pipelines.report.crawl_data import CrawlData, crawl_data
 from pipelines.report.data import (
     Clusters,
     Funnel,
     Histogram,
-    ImagesData,
     LanguageCount,
     Model,
     NearDuplicate,
@@ -31,8 +31,12 @@ from pipelines.report.data import (
     Threshold,
 )
 from pipelines.report.images_data import images_data
+from pipelines.report.interleave_data import interleave_data
+from pipelines.report.late_collect import late_of
 from pipelines.report.samples import spread
+from pipelines.report.scorers import scorers_of
 from pipelines.report.trained import tokenizer_data
+from pipelines.report.video_data import video_data
 from pipelines.stages.judges import from_json, is_measured
 from pipelines.stages.statistics import edges_of
 
@@ -40,31 +44,47 @@ SAMPLES = 6
 PAIRS = 4
 SAMPLE_CHARACTERS = 4000
 SHARDS_LOOKED_AT = 8
+LANGUAGES_NAMED = 4  # of a rule
 ROWS_LOOKED_AT = 1024  # of a shard
 _SHOWN = ("uri", "source", "language", "language_score", "title", "text")
 _GONE = ("verdict", "reason", "reasons", "kept_id", "similarity")
-_OUTPUT = ("documents", "warc")
+_OUTPUT = ("documents", "warc", "images", "audio", "video")
+_NAMES = {"interleave": "interleaved documents"}
+M = TypeVar("M")
 _ROUTES = ("skipped", "quarantined", "refused", "dropped", "merged")
 
 
 def collect(store: Store, manifests: Mapping[str, Manifest]) -> ReportData:
-    """Return the report of a text snapshot, of the crawl before it and of the tokenizer trained on it, as there are.
+    """Return the report of all snapshots there are: crawl, text, images, audio, video, interleave, tokenizer.
 
-    Where no text was made yet, it is a crawl's alone.
+    Where no text was made, it is that of the crawl and of the media alone.
     """
-    crawled = manifests.get("crawl")
-    if crawled is not None and "text" not in manifests:
-        return _of_crawl(crawled)
+    report = _of_text(store, manifests) if "text" in manifests else _without_text(manifests)
+    crawled, interleaved = manifests.get("crawl"), manifests.get("interleave")
+    return replace(
+        report,
+        crawl=None if crawled is None else crawl_data(crawled),
+        images=_media(store, manifests.get("images"), images_data),
+        audio=_media(store, manifests.get("audio"), audio_data),
+        video=_media(store, manifests.get("video"), video_data),
+        interleave=None
+        if interleaved is None
+        else interleave_data(store, interleaved, funnel_of(interleaved["ledger"])),
+    )
+
+
+def _of_text(store: Store, manifests: Mapping[str, Manifest]) -> ReportData:
+    """Return the report of a text snapshot and of the tokenizer trained on it."""
     text, trained = manifests["text"], manifests.get("tokenizer")
-    crawl = None if crawled is None else crawl_data(crawled)
     statistics, rules = text["statistics"], from_json(text["settings"]["rules"])
     published = [_sample(row) for row in _rows(store, text, "documents", _SHOWN)]
-    sources = _sources(text)
+    sources, funnel = _sources(text), funnel_of(text["ledger"])
     gone = [row for row in _rows(store, text, "dropped", (*_SHOWN, *_GONE)) if row["text"] is not None]
     dropped = (_sample(row) for row in gone if row["verdict"] == "dropped")
+    crawled = manifests.get("crawl")
     return ReportData(
-        title=f"Text corpus of {_origin(sources, crawl)}",
-        funnel=funnel_of(text["ledger"]),
+        title=f"Text corpus of {_origin(sources, None if crawled is None else crawl_data(crawled))}",
+        funnel=funnel,
         sources=sources,
         rules=tuple(_rule_counts(rules, text)),
         languages=tuple(_language(code, counts) for code, counts in statistics.get("languages", {}).items()),
@@ -74,30 +94,34 @@ def collect(store: Store, manifests: Mapping[str, Manifest]) -> ReportData:
         near_duplicates=tuple(_pairs(store, text, gone)),
         clusters=_clusters(statistics.get("clusters", {})),
         tokenizer=None if trained is None else tokenizer_data(store, trained, published),
-        crawl=crawl,
-        images=_images(store, manifests.get("images")),
-        provenance=_provenance(text, {"crawl": crawled, "images": manifests.get("images"), "tokenizer": trained}),
+        late=late_of(store, text, funnel),
+        scorers=scorers_of(text["settings"].get("stage", {}).get("watch", {})),
+        provenance=_provenance(manifests, "text"),
     )
 
 
-def _images(store: Store, made: Manifest | None) -> ImagesData | None:
-    """Return what the report shows of an images snapshot."""
+def _without_text(manifests: Mapping[str, Manifest]) -> ReportData:
+    """Return the report of a crawl or of media that no text job has read."""
+    media = [job for job in ("images", "audio", "video") if job in manifests]
+    if not media:
+        title = f"Crawl of {_hosts(crawl_data(manifests['crawl']))}"
+    else:
+        *others, last = media
+        title = f"{', '.join(others)} and {last}".capitalize() if others else last.capitalize()
+    first = "crawl" if "crawl" in manifests else next(iter(media))
+    return ReportData(title=title, funnel=Funnel(0, 0), scorers=(), provenance=_provenance(manifests, first))
+
+
+def _media(
+    store: Store,
+    made: Manifest | None,
+    read: Callable[[Store, Manifest, Funnel, tuple[RuleCount, ...]], M],
+) -> M | None:
+    """Return what the report shows of a media snapshot."""
     if made is None:
         return None
     rules = tuple(_rule_counts(from_json(made["settings"]["rules"]), made))
-    return images_data(store, made, funnel_of(made["ledger"]), rules)
-
-
-def _of_crawl(crawled: Manifest) -> ReportData:
-    """Return the report of a crawl that no text job has read."""
-    crawl = crawl_data(crawled)
-    return ReportData(
-        title=f"Crawl of {_hosts(crawl)}",
-        funnel=Funnel(0, 0),
-        crawl=crawl,
-        scorers=(),
-        provenance=_provenance(crawled, {}),
-    )
+    return read(store, made, funnel_of(made["ledger"]), rules)
 
 
 def _origin(sources: Iterable[str], crawl: CrawlData | None) -> str:
@@ -121,7 +145,8 @@ def funnel_of(account: Mapping[str, Any]) -> Funnel:
         else:
             rule = _rule_of(reason or "other")
             ways[verdict][rule] = ways[verdict].get(rule, 0) + count
-    counts: tuple[Any, ...] = (*ways.values(), account["lost_bytes"])
+    expanded = account.get("expanded", {"in": 0, "out": 0})
+    counts: tuple[Any, ...] = (*ways.values(), account["lost_bytes"], expanded["in"], expanded["out"])
     return Funnel(account["in"], kept, *counts)
 
 
@@ -156,9 +181,17 @@ def _bounds(rule: Rule) -> str:
     if not is_measured(rule):
         return f"{len(rule.overrides)} languages"
     bounds = [f"{sign} {bound:,g}" for sign, bound in (("≥", rule.min), ("≤", rule.max)) if bound is not None]
-    only = f" ({', '.join(sorted(rule.languages))} only)" if rule.languages else ""
+    if not bounds and rule.overrides:
+        return f"bounds of their own in {len(rule.overrides)} languages"
     others = f", other in {len(rule.overrides)} languages" if rule.overrides else ""
-    return " and ".join(bounds) + only + others
+    return " and ".join(bounds) + _only(rule) + others
+
+
+def _only(rule: Rule) -> str:
+    languages = sorted(rule.languages or ())
+    if not languages:
+        return ""
+    return f" (only in {', '.join(languages) if len(languages) <= LANGUAGES_NAMED else f'{len(languages)} languages'})"
 
 
 def _language(code: str, counts: Mapping[str, int]) -> LanguageCount:
@@ -185,18 +218,22 @@ def _clusters(counted: Mapping[str, Any]) -> Clusters | None:
     return Clusters({int(size): n for size, n in counted["sizes"].items()}, counted.get("uncompared", 0))
 
 
-def _provenance(made: Manifest, beside: Mapping[str, Manifest | None]) -> Provenance:
-    """Return where a snapshot comes from; `beside` are the snapshots that the report shows too."""
-    shards = [shard for shard in made["shards"] if shard["kind"] in _OUTPUT]
+def _provenance(manifests: Mapping[str, Manifest], first: str) -> Provenance:
+    """Return where a snapshot comes from; the others are those that the report shows too."""
+    made = manifests[first]
+    shown = [made] if first in ("text", "crawl") else manifests.values()
+    shards = [shard for each in shown for shard in each["shards"] if shard["kind"] in _OUTPUT]
     versions = made["settings"].get("versions", {})
-    parts = ", ".join(f"{name} {number}" for name, number in versions.items() if isinstance(number, int))
-    digests = {f"manifest digest of the {job}": each["digest"] for job, each in beside.items() if each is not None}
-    models = made.get("models", {})
+    parts = ", ".join(f"{name} {number}" for name, number in sorted(versions.items()) if isinstance(number, int))
+    digests = {
+        f"manifest digest of the {_NAMES.get(job, job)}": m["digest"] for job, m in manifests.items() if job != first
+    }
+    models = made.get("models", {}) if first == "text" else {}
     return Provenance(
         manifest_digest=made["digest"],
         plan_hash=made.get("plan_hash", ""),
         version=_own_version(),
-        recipe=json.dumps(made["settings"], indent=2, ensure_ascii=False),
+        recipe=json.dumps(made["settings"], indent=2, ensure_ascii=False, sort_keys=True),
         shards=len(shards),
         output_bytes=sum(shard["bytes"] for shard in shards),
         models=tuple(Model(name, "language of a document", digest) for name, digest in models.items()),

@@ -157,7 +157,7 @@ def _hosts(crawl: CrawlData) -> Html | None:
     left = f" The {whole(len(shown))} largest of {whole(crawl.host_count)} hosts are shown." if more > 0 else ""
     caption = f"URLs of each host by what came of them last; a sitemap that was read counts as kept here.{left}"
     rows = [_host(each) for each in shown]
-    return tag("figure", tag("h3", "Hosts"), table("sources hosts", columns, rows), tag("figcaption", caption))
+    return tag("figure", tag("h3", "Hosts"), table("sources hosts", columns, rows, "Hosts"), tag("figcaption", caption))
 
 
 def _host(host: CrawlHost) -> Html:

@@ -12,6 +12,7 @@ REFUSED: Mapping[Refused, str] = {
     Refused.CONTENT_USAGE: "Content-Usage: train-ai=n, in a header or in robots.txt",
     Refused.CONTENT_SIGNAL: "Content-Signal: ai-train=no",
     Refused.AI_TXT: "ai.txt disallows it",
+    Refused.OPT_OUT: "an opt-out list of the recipe",
 }
 FAILED: Mapping[FetchFailed, str] = {
     FetchFailed.MALFORMED_URL: "no URL",

@@ -5,73 +5,15 @@ otherwise (`_bytes`, `characters`, `tokens`).
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from manifests.reasons import Skipped
+from pipelines.report.counts import Counts, Funnel, Histogram, RuleCount, Threshold
 from pipelines.report.crawl_data import CrawlData
+from pipelines.report.late_data import Late
+from pipelines.report.media_data import AudioData, ImagesData, InterleaveData, Picture, VideoData
 
-Counts = Mapping[str, int]
-
-
-@dataclass(frozen=True)
-class Funnel:
-    """Every record of an input, in exactly one place.
-
-    read = skipped + quarantined + refused + dropped + merged + kept, the equation that a commit checks.
-    """
-
-    read: int
-    kept: int
-    skipped: Counts = field(default_factory=dict)  # manifests.reasons.Skipped -> records
-    quarantined: Counts = field(default_factory=dict)  # Quarantine -> records
-    refused: Counts = field(default_factory=dict)  # Refused -> records
-    dropped: Counts = field(default_factory=dict)  # the first rule that objects -> documents
-    merged: Counts = field(default_factory=dict)  # Merged -> documents
-    lost_bytes: int = 0  # input bytes between records that no reader could use
-
-    @property
-    def unaccounted(self) -> int:
-        """Records that stand nowhere (positive) or in two places (negative); 0 in every committed run."""
-        return self.read - self.kept - sum(sum(counts.values()) for _, counts in self.losses)
-
-    @property
-    def beside(self) -> int:
-        """WARC records of other types, the requests and metadata of a crawl above all."""
-        return self.skipped.get(Skipped.WARC_RECORD_TYPE, 0)
-
-    @property
-    def of_pages(self) -> "Funnel":
-        """The same without what stands beside the pages in WARC."""
-        others = {reason: count for reason, count in self.skipped.items() if reason != Skipped.WARC_RECORD_TYPE}
-        return replace(self, read=self.read - self.beside, skipped=others)
-
-    @property
-    def judged(self) -> int:
-        """Documents that rules looked at."""
-        return self.kept + sum(self.dropped.values()) + sum(self.merged.values())
-
-    @property
-    def losses(self) -> tuple[tuple[str, Counts], ...]:
-        """The ways out, in the order in which a record meets them."""
-        return (
-            ("skipped", self.skipped),
-            ("quarantined", self.quarantined),
-            ("refused", self.refused),
-            ("dropped", self.dropped),
-            ("merged", self.merged),
-        )
-
-
-@dataclass(frozen=True)
-class RuleCount:
-    """What one rule does, counted from the bitmask of all failing rules of every document."""
-
-    name: str
-    failed: int  # documents that fail it: what it would drop if it stood alone
-    first: int  # documents of which it names the reason, as the first in order that objects
-    only: int  # documents that fail no other rule: what would come back without it
-    bounds: str = ""  # what is kept, "<= 0.3"
+__all__ = ["Counts", "Funnel", "Histogram", "ImagesData", "Picture", "RuleCount", "Threshold"]  # of their own rooms
 
 
 @dataclass(frozen=True)
@@ -85,42 +27,6 @@ class LanguageCount:
     kept_bytes: int = 0
     dropped_bytes: int = 0
     merged_bytes: int = 0
-
-
-@dataclass(frozen=True)
-class Threshold:
-    """The bounds of a rule on a signal, inclusive: what lies outside is dropped."""
-
-    rule: str
-    min: float | None = None
-    max: float | None = None
-
-
-@dataclass(frozen=True)
-class Histogram:
-    """How a signal is spread over documents: those that stay, and those that rules drop.
-
-    n + 1 `edges`, ascending; bin i holds edges[i] <= value < edges[i + 1], the last bin its right edge too.
-    `kept` and `dropped` have n + 1 counts each, the last of them of values beyond the last edge.
-    """
-
-    signal: str  # "duplicate_line_count / line_count"
-    edges: tuple[float, ...]
-    kept: tuple[int, ...]
-    dropped: tuple[int, ...]
-    thresholds: tuple[Threshold, ...] = ()
-
-    @property
-    def is_ratio(self) -> bool:
-        """Whether the values are ratios, not whole counts."""
-        return "/" in self.signal or self.signal.endswith("_score")
-
-    def __post_init__(self) -> None:
-        if not len(self.edges) == len(self.kept) == len(self.dropped) >= 2:
-            raise ValueError(
-                f"{self.signal}: {len(self.edges)} edges need as many counts, got {len(self.kept)} kept "
-                f"and {len(self.dropped)} dropped"
-            )
 
 
 @dataclass(frozen=True)
@@ -246,35 +152,6 @@ class Provenance:
 
 
 @dataclass(frozen=True)
-class Picture:
-    """An image as an example; `thumbnail` is a data: URI of a JPEG, empty where it must not be shown."""
-
-    uri: str
-    thumbnail: str = ""
-    caption: str = ""
-    width_px: int = 0
-    height_px: int = 0
-    reasons: tuple[str, ...] = ()  # why it is not kept
-
-
-@dataclass(frozen=True)
-class ImagesData:
-    """An images snapshot as the report shows it."""
-
-    funnel: Funnel
-    rules: tuple[RuleCount, ...] = ()
-    histograms: tuple[Histogram, ...] = ()
-    formats: Counts = field(default_factory=dict)  # of what is kept, as it came
-    kept_bytes: int = 0
-    kept_pixels: int = 0
-    captioned: int = 0  # kept images with a caption
-    captions: int = 0
-    without_scorer: tuple[str, ...] = ()  # rules that read what no model measures here
-    models: Mapping[str, str] = field(default_factory=dict)  # name -> sha256
-    pictures: Mapping[str, tuple[Picture, ...]] = field(default_factory=dict)  # verdict -> some of them
-
-
-@dataclass(frozen=True)
 class ReportData:
     """A whole report. An empty part is left out of the page, or said to be empty where that is news."""
 
@@ -291,13 +168,28 @@ class ReportData:
     tokenizer: TokenizerData | None = None
     crawl: CrawlData | None = None
     images: ImagesData | None = None
+    audio: AudioData | None = None
+    video: VideoData | None = None
+    interleave: InterleaveData | None = None
+    late: Late | None = None
     scorers: tuple[Scorer, ...] = NO_SCORERS
     provenance: Provenance = Provenance()
 
     @property
+    def media(self) -> tuple[tuple[str, Funnel], ...]:
+        """The media jobs that ran: what one record of each is called, and what became of them."""
+        jobs = (("image", self.images), ("sound", self.audio), ("clip", self.video))
+        return tuple((name, each.funnel) for name, each in jobs if each is not None)
+
+    @property
+    def is_without_text(self) -> bool:
+        """Whether there is a crawl, or there are media, and no text job has read anything."""
+        return bool(self.crawl or self.media) and not self.funnel.read
+
+    @property
     def is_crawl_alone(self) -> bool:
-        """Whether no text job has read what the crawl brought."""
-        return self.crawl is not None and not self.funnel.read
+        """Whether nothing was made yet of what the crawl brought."""
+        return self.crawl is not None and self.is_without_text and not self.media
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> "ReportData":

@@ -25,7 +25,7 @@ REASONS: Mapping[str, str] = {
 
 def funnel_section(data: ReportData) -> Html | None:
     """Return the waterfall of all inputs and a table of each; None where nothing was there to be read yet."""
-    if data.is_crawl_alone:
+    if data.is_without_text:
         return None
     return tag(
         "div",
@@ -76,7 +76,7 @@ def _waterfall(funnel: Funnel) -> Html:
         rows.append(_step(name, total, funnel, name, left, total, WAYS_OUT[name]))
         rows.extend(_reasons(name, counts, funnel, left, total))
     rows.append(_step("kept", funnel.kept, funnel, "kept", 0, funnel.kept, "in the corpus"))
-    return table("waterfall", ("", ">records", ">share", ""), rows)
+    return table("waterfall", ("", ">records", ">share", ""), rows, "What became of all records")
 
 
 def _step(name: str, count: int, funnel: Funnel, kind: str, start: int, length: int, note: str = "") -> Html:
@@ -131,7 +131,7 @@ def _by_source(sources: Mapping[str, Funnel]) -> Html | None:
         rows.append(_source_row(f"{len(rest)} more inputs", _sum([funnel for _, funnel in rest])))
     columns = ("input", ">read", *(f">{name}" for name in WAYS_OUT), ">kept", ">kept share", "")
     caption = "The same counts for each input of the recipe; every row adds up as the whole does."
-    shown_table = table("sources", columns, rows)
+    shown_table = table("sources", columns, rows, "Records by input")
     return tag("figure", tag("h3", "By input"), shown_table, tag("figcaption", caption))
 
 

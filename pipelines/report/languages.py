@@ -23,7 +23,7 @@ def languages_section(data: ReportData) -> Html | None:
     left = sum(_documents(each) for each in ranked[SHOWN:])
     return tag(
         "figure",
-        table("languages", COLUMNS, rows[:SHOWN]),
+        table("languages", COLUMNS, rows[:SHOWN], "Documents by language"),
         _rest(rows[SHOWN:], left) if ranked[SHOWN:] else None,
         tag("figcaption", _caption()),
     )
@@ -49,7 +49,7 @@ def _caption() -> list[str | Html]:
 
 def _rest(rows: Sequence[Html], documents: int) -> Html:
     summary = f"{len(rows)} more {plural(len(rows), 'language', 'languages')} with {whole(documents)} documents in all"
-    return tag("details", tag("summary", summary), table("languages", COLUMNS, rows))
+    return tag("details", tag("summary", summary), table("languages", COLUMNS, rows, "More languages"))
 
 
 def _row(each: LanguageCount, most: int, kept_bytes: int) -> Html:

@@ -2,22 +2,28 @@
 
 from importlib import resources
 
+from pipelines.report.audio import audio_section
 from pipelines.report.crawl import crawl_section
 from pipelines.report.data import Funnel, ReportData
 from pipelines.report.duplicates import duplicates_section
 from pipelines.report.formats import data_size, percent, plural, short, whole
 from pipelines.report.funnel import funnel_section, outcomes
 from pipelines.report.images import images_section
+from pipelines.report.interleave import interleave_section
 from pipelines.report.language_names import language_name
 from pipelines.report.languages import languages_section
+from pipelines.report.late import late_section
 from pipelines.report.provenance import provenance_section, scorers_section
 from pipelines.report.samples import samples_section
 from pipelines.report.signals import rules_section, signals_section
 from pipelines.report.tags import Html, tag
 from pipelines.report.tokens import tokenizer_section
+from pipelines.report.video import video_section
 
 # Whatever a document's text might smuggle in: nothing is ever loaded or run.
-POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+POLICY = (
+    "default-src 'none'; img-src data:; media-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+)
 
 SECTIONS = (
     ("crawl", "Crawl", lambda data: crawl_section(data.crawl)),
@@ -26,8 +32,12 @@ SECTIONS = (
     ("signals", "Signals", signals_section),
     ("languages", "Languages", languages_section),
     ("duplicates", "Duplicates", duplicates_section),
+    ("late", "After the rules", late_section),
     ("samples", "Samples", samples_section),
     ("images", "Images", lambda data: images_section(data.images)),
+    ("audio", "Audio", lambda data: audio_section(data.audio)),
+    ("video", "Video", lambda data: video_section(data.video)),
+    ("interleave", "Interleaved", lambda data: interleave_section(data.interleave)),
     ("tokenizer", "Tokenizer", tokenizer_section),
     ("scorers", "Scorers", scorers_section),
     ("provenance", "Provenance", provenance_section),
@@ -74,6 +84,8 @@ def _summary(data: ReportData) -> list[str | Html]:
     funnel = data.funnel
     if data.is_crawl_alone:
         return ["A crawl, and no corpus yet: no text job has read what it brought."]
+    if data.is_without_text:
+        return _media_summary(data)
     if not funnel.read:
         return ["No record was read."]
     pages = funnel.of_pages.read
@@ -86,6 +98,19 @@ def _summary(data: ReportData) -> list[str | Html]:
         f" {'document is' if funnel.kept == 1 else 'documents are'} in the corpus (",
         share,
         "). Every other one is accounted for below.",
+    ]
+
+
+def _media_summary(data: ReportData) -> list[str | Html]:
+    """Return what there is of media, where no text job ran."""
+    kept = [
+        [", " if i else "", tag("strong", whole(each.kept)), f" {name}{'' if each.kept == 1 else 's'}"]
+        for i, (name, each) in enumerate(data.media)
+    ]
+    return [
+        "In the shards: ",
+        tag("span", kept),
+        ". No text job ran. Every record that was read is accounted for below.",
     ]
 
 
@@ -105,7 +130,7 @@ def _figures(data: ReportData) -> list[tuple[str, str, str]]:
     figures: list[tuple[str, str, str]] = []
     if data.crawl:
         figures.append(("pages crawled", short(data.crawl.kept), f"of {whole(data.crawl.read)} URLs taken up"))
-    if not data.is_crawl_alone:
+    if not data.is_without_text:
         kept = f"{whole(data.funnel.kept)} of {whole(read)}"
         figures.append(("documents kept", short(data.funnel.kept), kept))
     if kept_bytes:
@@ -119,6 +144,7 @@ def _figures(data: ReportData) -> list[tuple[str, str, str]]:
         size = data_size(data.provenance.output_bytes)
         one = "WARC file" if data.is_crawl_alone else "shard"
         figures.append((plural(data.provenance.shards, one, f"{one}s"), whole(data.provenance.shards), size))
+    figures += [(f"{name}s kept", short(each.kept), f"of {whole(each.judged)} judged") for name, each in data.media]
     if data.tokenizer:
         figures.append(("tokenizer pieces", whole(data.tokenizer.vocabulary), data.tokenizer.algorithm.upper()))
     return figures

@@ -2,6 +2,7 @@
 
 from pipelines.report.data import Phase, Provenance, ReportData
 from pipelines.report.formats import data_size, plural, seconds, whole
+from pipelines.report.late import scored_languages
 from pipelines.report.tables import bar, count_cell, table
 from pipelines.report.tags import Html, tag
 
@@ -20,7 +21,8 @@ def scorers_section(data: ReportData) -> Html | None:
         for each in data.scorers
     ]
     caption = "Where no model stands, nothing was scored: no document was kept or dropped for this."
-    return tag("figure", table("plain", (), rows), tag("figcaption", caption))
+    places = tag("figure", table("plain", (), rows, "Places for scorers"), tag("figcaption", caption))
+    return tag("div", places, scored_languages(data.late))
 
 
 def provenance_section(data: ReportData) -> Html:
@@ -58,7 +60,7 @@ def _facts(origin: Provenance) -> Html | None:
     rows = [tag("tr", tag("th", name, scope="row"), tag("td", value)) for name, value in facts if value]
     if not rows:
         return None
-    return table("plain", (), rows)
+    return table("plain", (), rows, "What made this")
 
 
 def _models(origin: Provenance) -> Html | None:
@@ -68,7 +70,9 @@ def _models(origin: Provenance) -> Html | None:
         tag("tr", tag("th", each.name, scope="row"), tag("td", each.purpose), tag("td", tag("code", each.digest)))
         for each in origin.models
     ]
-    return tag("figure", tag("h3", "Models"), table("plain", ("model", "used for", "sha256"), rows))
+    return tag(
+        "figure", tag("h3", "Models"), table("plain", ("model", "used for", "sha256"), rows, "Models of the text job")
+    )
 
 
 def _phases(phases: tuple[Phase, ...]) -> Html | None:
@@ -89,7 +93,7 @@ def _phases(phases: tuple[Phase, ...]) -> Html | None:
     ]
     columns = ("phase", ">time", "", ">CPU time", ">units", ">found done")
     caption = f"{seconds(total)} in all, as this machine's clock saw the last run. No time is part of any result."
-    return tag("figure", tag("h3", "Time"), table("phases", columns, rows), tag("figcaption", caption))
+    return tag("figure", tag("h3", "Time"), table("phases", columns, rows, "Phases"), tag("figcaption", caption))
 
 
 def _settings(origin: Provenance) -> Html | None:

@@ -6,7 +6,7 @@ from pipelines.report.charts import histogram
 from pipelines.report.data import Histogram, ReportData, RuleCount
 from pipelines.report.formats import percent, plural, whole
 from pipelines.report.tables import bar, count_cell, table
-from pipelines.report.tags import Html, tag
+from pipelines.report.tags import Html, name, tag
 
 
 def rules_section(data: ReportData) -> Html | None:
@@ -19,20 +19,27 @@ def rules_section(data: ReportData) -> Html | None:
     columns = ("rule", "keeps", ">drops alone", "", ">drops first", ">no other objects")
     return tag(
         "figure",
-        table("rules", columns, active) if active else None,
+        table("rules", columns, active, "Rules and what they drop") if active else None,
         _silent([rule for rule in data.rules if not rule.failed]),
-        tag("figcaption", _caption(judged)),
+        tag("figcaption", _caption(judged, _later(data))),
     )
 
 
-def _caption(judged: int) -> list[str | Html]:
+def _later(data: ReportData) -> str:
+    """Say how many documents went after the rules, which no rule's count holds."""
+    count = sum(data.funnel.dropped.values()) - sum(rule.first for rule in data.rules)
+    return f" at first sight; {whole(count)} more went after the rules" if count else ""
+
+
+def _caption(judged: int, later: str) -> list[str | Html]:
     return [
         f"Every rule judges every one of the {whole(judged)} documents that were read without error; all objections "
         "are stored. ",
         tag("b", "Drops alone"),
         ": documents that fail the rule, whatever the others say, so these numbers overlap. ",
         tag("b", "Drops first"),
-        ": documents of which it names the reason, being the first in order; these add up to all dropped documents. ",
+        ": documents of which it names the reason, being the first in order; these add up to all documents that rules "
+        f"drop{later}. ",
         tag("b", "No other objects"),
         ": what would come back if the rule were left out (the dark part of the bar).",
     ]
@@ -50,9 +57,9 @@ def _rule_row(rule: RuleCount, judged: int, most: int) -> Html:
     )
 
 
-def _rule_name(name: str) -> list[Html | None]:
-    group, _, own = name.rpartition("/")
-    return [tag("small", f"{group}/") if group else None, tag("code", own)]
+def _rule_name(rule: str) -> list[Html | None]:
+    group, _, own = rule.rpartition("/")
+    return [tag("small", f"{group}/") if group else None, tag("wbr"), name(own)]
 
 
 def _silent(rules: list[RuleCount]) -> Html | None:

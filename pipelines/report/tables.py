@@ -6,13 +6,22 @@ from pipelines.report.formats import whole
 from pipelines.report.tags import Html, tag
 
 
-def table(name: str, columns: Sequence[str], rows: Iterable[Html]) -> Html:
+def table(name: str, columns: Sequence[str], rows: Iterable[Html], title: str = "") -> Html:
     """Return a table that scrolls by itself on a narrow page; the name of a column of numbers starts with
-    ">".
+    ">". `title` names it to those who don't see it; the keyboard can scroll it then.
     """
-    cells = [tag("th", each.lstrip(">"), scope="col", class_=_alignment(each)) for each in columns]
+    cells = [_head(each) for each in columns]
     head = tag("thead", tag("tr", cells)) if columns else None
-    return tag("div", tag("table", head, tag("tbody", rows), class_=name), class_="wide")
+    caption = tag("caption", title, class_="unseen") if title else None
+    whole_table = tag("table", caption, head, tag("tbody", rows), class_=name)
+    if not title:
+        return tag("div", whole_table, class_="wide")
+    return tag("div", whole_table, class_="wide", tabindex=0, role="region", aria_label=title)
+
+
+def _head(column: str) -> Html:
+    shown = column.lstrip(">")
+    return tag("th", shown, scope="col", class_=_alignment(column)) if shown else tag("td")
 
 
 def _alignment(column: str) -> str | None:

@@ -59,7 +59,7 @@ def _compression(rows: Sequence[Compression]) -> Html | None:
     return tag(
         "figure",
         tag("h3", "Compression by language"),
-        table("compression", columns, [_row(each, most) for each in shown]),
+        table("compression", columns, [_row(each, most) for each in shown], "Compression by language"),
         tag(
             "figcaption",
             "UTF-8 bytes and characters of the text of a language, divided by the tokens that the model makes of it; "

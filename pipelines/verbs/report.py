@@ -4,6 +4,9 @@ import argparse
 
 from pipelines.verbs.common import Subparsers, add_output, add_verb
 
+ALONE = ("crawl", "text", "images", "audio", "video")  # a report may be of one of them
+JOBS = (*ALONE, "interleave", "tokenizer")
+
 
 def add_parser(subparsers: Subparsers) -> None:
     verb = add_verb(
@@ -22,10 +25,11 @@ def run(arguments: argparse.Namespace) -> int:
     from pipelines.run import write_report
 
     launcher = Launcher(arguments.out)
-    versions = {job: newest_version(launcher.store, job) for job in ("crawl", "text", "images", "tokenizer")}
-    if not versions["text"] and not versions["crawl"]:
+    versions = {job: newest_version(launcher.store, job) for job in JOBS}
+    if not any(versions[job] for job in ALONE):
         raise FileNotFoundError(
-            f"{arguments.out} holds no snapshot of a crawl or a text job; run `corpusmill crawl`, `text` or `run` first"
+            f"{arguments.out} holds no snapshot of a crawl or a text job, and none of images, audio or video; "
+            "run `corpusmill crawl`, `text`, `images`, `audio`, `video` or `run` first"
         )
     manifests = {job: load_manifest(launcher.store, job, version) for job, version in versions.items() if version}
     print(f"{arguments.out}/{write_report(launcher, manifests, again=True)}")

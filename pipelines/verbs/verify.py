@@ -4,7 +4,7 @@ import argparse
 
 from pipelines.verbs.common import Subparsers, add_output, add_verb
 
-JOBS = ("crawl", "text", "images", "audio", "video", "interleave", "tokenizer")
+JOBS = ("crawl", "text", "images", "audio", "video", "code", "interleave", "tokenizer")
 
 
 def add_parser(subparsers: Subparsers) -> None:

@@ -47,6 +47,7 @@ from pipelines.stages.staged import Staged
 from pipelines.stages.statistics import merge_statistics
 from pipelines.stages.units import Inputs, Planned
 from pipelines.tasks import Marker, Phase
+from pipelines.text.safety_block import UrlListBlock
 from pipelines.video.block import Video
 from pipelines.video.records import LAYOUT
 from pipelines.video.told import TOLD_VERSION
@@ -84,11 +85,12 @@ class VideoJob:
     video_limits: VideoLimits
     launcher: Launcher
     crawled: Manifest | None = None
+    opt_out: Sequence[UrlListBlock] = ()
 
     def __post_init__(self) -> None:
         rules = [rule for name in self.block.profiles for rule in PROFILES[name]]
         self.rules, self.without_scorer = applicable(rules, self._measured())
-        self.sources = Inputs(self.inputs, self.launcher.store, self.crawled)
+        self.sources = Inputs(self.inputs, self.launcher.store, self.crawled, self.opt_out)
         self.ranges = Ranges(
             self.launcher, JOB, f"{VERSION} {TOLD_VERSION} {WRITE_VERSION}", self.limits.partition_bytes
         )
@@ -107,7 +109,7 @@ class VideoJob:
             "stage": self._stage_settings(),
             "rules": judges.to_json(self.rules),
             "rules_without_scorer": list(self.without_scorer),
-            "scorers": {
+            "scored_by": {
                 "nsfw": "open_nsfw" if "nsfw" in self.block.scorers else "none",
                 "listed_words": "word_lists" if self.block.word_lists else "none",
             },
@@ -163,7 +165,7 @@ class VideoJob:
 
     def _stage(self, planned: Sequence[Planned]) -> list[Marker]:
         config = {
-            "inputs": self.sources.uris,
+            "inputs": self.sources.config,
             "child": self._child(),
             "limits": asdict(self.limits),
             "refuse": list(self.block.refuse),

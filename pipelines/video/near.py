@@ -21,7 +21,7 @@ from manifests.runs import gather, load_runs, write_run
 from manifests.store import Store
 from pipelines.stages.labels import LABELLED
 from pipelines.stages.staged import Staged
-from pipelines.text.duplicates import MERGED
+from pipelines.text.duplicate_rows import MERGED
 from pipelines.video.rules import Judge
 
 MAX_LEADERS = 64  # kept clips of a cluster that one member is compared with

@@ -7,13 +7,11 @@ Beside the tar stand its index and Parquet tables of the clips and of the films;
 """
 
 import tempfile
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from manifests.keys import key_range
 from manifests.runs import gather, load_runs
@@ -22,11 +20,13 @@ from manifests.store import Store
 from manifests.tar_shards import Sample, write_tar_shard
 from pipelines.stages.published import Decided, paired, read_packed, row_json
 from pipelines.stages.staged import Staged
-from pipelines.text.duplicates import MERGED
+from pipelines.text.duplicate_rows import MERGED
+from pipelines.video.contact import clips_of_films, contact_sheet, sampled_films
 from pipelines.video.records import FILM_ROW, LAYOUT, ORDER
 from pipelines.video.rules import Judge
+from pipelines.video.statistics import shard_statistics
 
-WRITE_VERSION = 1
+WRITE_VERSION = 2
 PLACES = ("pack", "members")
 NOT_TOLD = ("key", "unit", "ordinal", *PLACES)
 JOB = LAYOUT.job
@@ -54,10 +54,11 @@ class WriteShard:
         films = gather(self.store, self.films, FILM_ROW, low, high, ORDER).drop_columns(["key", "unit", "ordinal"])
         if films.num_rows:
             made.append(write_shard(self.store, f"{JOB}/films/{stem}", "films", films))
+        made += self._shown(decided, stem)
         return {
             "shards": [each.as_json() for each in made],
             "accounts": decided.accounts(),
-            "statistics": statistics(told.filter(pa.array(decided.is_kept))),
+            "statistics": shard_statistics(decided, told),
             "counts": decided.counts(),
         }
 
@@ -70,6 +71,16 @@ class WriteShard:
             samples = (self._sample(row, place) for row, place in paired(table, places))
             yield from write_tar_shard(self.store, f"{JOB}/data/{stem}", JOB, samples, Path(scratch) / "tar")
         yield write_shard(self.store, f"{JOB}/records/{stem}", "records", table)
+
+    def _shown(self, decided: Decided, stem: str) -> Iterator[Shard]:
+        """Write what the report shows."""
+        sampled = sampled_films(self.store, self.films)
+        for kind, table in (
+            ("contact", contact_sheet(self.store, decided)),
+            ("time_lines", clips_of_films(decided, sampled)),
+        ):
+            if table.num_rows:
+                yield write_shard(self.store, f"{JOB}/{kind}/{stem}", kind, table)
 
     def _sample(self, row: Mapping[str, Any], place: Mapping[str, Any]) -> Sample:
         files = {
@@ -87,21 +98,3 @@ def published(signals: pa.RecordBatch) -> pa.Table:
     table = pa.Table.from_batches([signals])
     parts = table["parts"]
     return table.drop_columns([*NOT_TOLD, "parts"]).append_column("parts", parts)
-
-
-def statistics(kept: pa.Table) -> dict[str, Any]:
-    """Return what adds up over shards: counts and milliseconds."""
-    kinds = Counter(kind for kinds in kept["parts"].to_pylist() for kind in (part["kind"] for part in kinds))
-    return {
-        "kept_ms": _milliseconds(kept["duration_s"]),
-        "speech_ms": _milliseconds(kept["speech_s"]),
-        "captioned": len(kept) - kept["caption"].null_count,
-        "transcribed": len(kept) - kept["transcript"].null_count,
-        "codecs": dict(sorted(Counter(kept["codec"].to_pylist()).items())),
-        "languages": dict(sorted(Counter(kept["transcript_language"].to_pylist()).items())),
-        "parts": dict(sorted(kinds.items())),
-    }
-
-
-def _milliseconds(seconds: pa.ChunkedArray) -> int:
-    return int(pc.sum(pc.cast(pc.round(pc.multiply(seconds, 1000.0)), pa.int64())).as_py() or 0)

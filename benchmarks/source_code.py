@@ -1,6 +1,6 @@
 """Code: speed of each part on one core, verdicts beside Dolma's taggers, licences beside Debian's DEP-5 files.
 
-    python -m benchmarks.code [PACKAGE...]
+    python -m benchmarks.source_code [PACKAGE...]
 
 CPU seconds of this process, kernels compiled before. Dolma's formulas are taken from its taggers where it is installed
 (`code_redpajama_taggers_v1`); a difference is printed with what each side measured.
