@@ -1,4 +1,4 @@
-"""`make demo`: a crawl of real pages -> documents -> counts -> tokenizer -> report, on the machine at hand.
+"""`make demo`: a crawl of real pages, and real media -> shards of every job, a tokenizer and a report.
 
 The pages are served by a process of this machine, on loopback; nothing else is ever asked.
 """
@@ -12,6 +12,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from pipelines.demo_input import PAGE_FOLDERS, InputUnavailable, fetch_package
+from pipelines.demo_media import Size, media_folders
 
 SITE_MAX_S = 3600.0
 
@@ -21,10 +22,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="make demo", description="Run recipes/demo.yaml on real input.")
     parser.add_argument("--out", default="out/demo")
     parser.add_argument("--input", help="a folder or WARC of your own instead of a crawl of Debian's manuals")
-    parser.add_argument("--small", action="store_true", help="crawl about 360 pages, not 9,141")
+    size = parser.add_mutually_exclusive_group()
+    size.add_argument("--small", dest="size", action="store_const", const="small", help="about 360 pages, not 9,141")
+    size.add_argument("--all-media", dest="size", action="store_const", const="all", help="all media, not a sample")
+    parser.set_defaults(size="sample")
     chosen = parser.parse_args(arguments)
     try:
-        with _own(chosen.input) if chosen.input else _crawled(full=not chosen.small) as settings:
+        with _own(chosen.input) if chosen.input else _crawled(chosen.size) as settings:
             return _run(chosen.out, settings)
     except InputUnavailable as error:
         print(f"make demo: {error}", file=sys.stderr)
@@ -38,18 +42,23 @@ def _own(place: str) -> Iterator[list[str]]:
 
 
 @contextmanager
-def _crawled(*, full: bool) -> Iterator[list[str]]:
-    """Serve the site as long as the block runs; yield the setting that leads the crawl to it.
+def _crawled(size: Size) -> Iterator[list[str]]:
+    """Serve the site as long as the block runs; yield the settings that lead the crawl to it and say where media lie.
 
-    Raises InputUnavailable where the site's pages can't be had.
+    Raises InputUnavailable where the site's pages or the media can't be had.
     """
     from pipelines.demo_site.process import running_site
 
     for name in PAGE_FOLDERS:
-        fetch_package(name, say=lambda text: print(text, file=sys.stderr))
-    with running_site(full, max_s=SITE_MAX_S) as port:
-        print(f"serving the demo's site at 127.0.0.1:{port}", file=sys.stderr)
-        yield [f"crawl.test_only_loopback={port}"]
+        fetch_package(name, say=_say)
+    media = [f"inputs.{name}.uri={folder}" for name, folder in media_folders(size, _say).items()]
+    with running_site(size != "small", max_s=SITE_MAX_S) as port:
+        _say(f"serving the demo's site at 127.0.0.1:{port}")
+        yield [f"crawl.test_only_loopback={port}", *media]
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)
 
 
 def _run(out: str, settings: Sequence[str]) -> int:

@@ -180,6 +180,7 @@ def is_tar(shard):
     return shard["kind"] == "interleaved"
 
 
+@pytest.mark.long
 def test_killed_after_the_crawl_it_goes_on_to_the_same_digests(ran, tmp_path):
     shutil.copytree(ran[0] / "crawl", tmp_path / "crawl")
     command = re.search(r"^corpusmill (run .*)$", ran[1], re.M)[1].split()

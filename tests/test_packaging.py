@@ -34,7 +34,7 @@ def test_the_wheel_holds_all_packages_and_recipes(wheel):
     names = set(wheel.namelist())
     assert all(f"{package}/__init__.py" in names for package in PACKAGES)
     assert "recipes/demo.yaml" in names
-    assert "filters/fineweb2.tsv" in names
+    assert {"filters/fineweb2.tsv", "tokenizer/scripts.tsv", "recipes/demo_quiz.jsonl"} <= names
     assert not [name for name in names if name.startswith(("tests/", "benchmarks/"))]
 
 
