@@ -226,7 +226,8 @@ ELSEWHERE = {  # raised by other tests: the test's file, and what is in it
     Skipped.WIKI_REDIRECT: ("test_inputs_job.py", "skipped/wiki_redirect"),
     Skipped.WIKI_NAMESPACE: ("test_inputs_job.py", "skipped/wiki_namespace"),
     Skipped.POST_TYPE: ("test_inputs_job.py", "skipped/post_type"),
-    # these two speak in files of the site, which the crawl reads
+    Merged.SAME_IMAGES: ("test_interleave_job.py", "test_of_two_documents_with_the_same_images_the_longer_stays"),
+    # these speak in files of the site, which the crawl reads
     Refused.AI_TXT: ("test_crawl_job.py", "test_every_url_of_the_site_has_the_fate_that_it_should"),
     Refused.OPT_OUT: ("test_opt_out_job.py", "test_what_a_list_names_is_refused_by_every_job"),
     Refused.ROBOTS: ("test_crawl_job.py", "test_nothing_that_robots_txt_disallows_was_asked_for"),
@@ -252,7 +253,7 @@ def test_no_reason_outside_of_the_closed_lists_is_met(out):
 
 
 def test_a_page_that_the_parser_refuses_is_quarantined(monkeypatch):
-    def refuse(*_: Any) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
         raise HTMLParserException
 
     monkeypatch.setattr(html, "read_page", refuse)
