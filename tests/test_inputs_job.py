@@ -48,6 +48,7 @@ def out(tmp_path_factory) -> Path:
     return folder / "out"
 
 
+@pytest.mark.long
 def test_every_record_is_in_one_place_under_its_reason(out):
     counts = jobs.manifest(out)["ledger"]["out"]
     assert counts["skipped/scanned"] == 1
@@ -58,6 +59,7 @@ def test_every_record_is_in_one_place_under_its_reason(out):
     assert found == {"in:drm.epub", "in:cut.pdf"}
 
 
+@pytest.mark.long
 def test_books_pages_posts_and_texts_are_documents_with_what_their_containers_say(out):
     kept = {row["uri"]: row for row in jobs.rows(out)}
     said = {uri: json.loads(row["markup"][-1]["content"]) for uri, row in kept.items() if row["markup"]}

@@ -72,6 +72,7 @@ def test_the_same_command_again_does_nothing(undisturbed, demo_input_dir):
     assert {path: path.stat().st_mtime_ns for path in out.rglob("*") if path.is_file()} == before
 
 
+@pytest.mark.long
 def test_killed_after_every_marker(undisturbed, demo_input_dir, tmp_path):
     assert killed_after_every_marker(tmp_path, demo_input_dir) >= jobs.UNITS
     assert jobs.digest(tmp_path) == jobs.digest(undisturbed[0])
