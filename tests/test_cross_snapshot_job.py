@@ -11,6 +11,8 @@ import pytest
 from manifests.store import open_store
 from manifests.verify import verify
 
+pytestmark = pytest.mark.long  # minutes together
+
 SHINGLE = 5
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 import jobs
 import pytest
 
+pytestmark = pytest.mark.long  # minutes together
+
 RECIPE = """corpusmill: 1
 inputs: [{{name: manuals, uri: {source}}}]
 text:
