@@ -69,13 +69,13 @@ class MemoryStore:
         return iter([(name, len(data)) for name, data in sorted(self.objects.items()) if name.startswith(prefix)])
 
     def put_new(self, name: str, data: bytes | Path) -> bool:
-        raise NotImplementedError
+        raise io.UnsupportedOperation("an input is only read")
 
     def delete(self, name: str) -> None:
-        raise NotImplementedError
+        raise io.UnsupportedOperation("an input is only read")
 
     def sweep(self, older_than_s: float = 0.0) -> int:
-        raise NotImplementedError
+        raise io.UnsupportedOperation("an input is only read")
 
 
 @dataclass
