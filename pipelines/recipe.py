@@ -29,7 +29,7 @@ from pipelines.recipe_errors import RecipeError, Source, explain, read_yaml
 from pipelines.recipe_places import anchor
 from pipelines.repositories.block import Code, code_rule_names
 from pipelines.text.block import Dedup, Near, Text, rule_names
-from pipelines.text.safety_block import UrlListBlock
+from pipelines.url_list_block import UrlListBlock
 from pipelines.video.block import Video
 from tokenizer.balance import Balance
 from tokenizer.settings import MAX_RUN, TrainSettings

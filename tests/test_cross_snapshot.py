@@ -11,7 +11,7 @@ from filters.annotate import Settings, annotate
 from filters.shingle_match import match_clusters
 from manifests.keys import keys_of
 from manifests.records import ID, RAW
-from pipelines.text.duplicate_rows import BAND
+from pipelines.stages.duplicate_rows import BAND
 from pipelines.text.other_corpora import bands, node_ids, text_digests
 
 DIGESTS = st.text("0123456789abcdef", min_size=64, max_size=64)

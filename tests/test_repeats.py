@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.sources.warc_writer import Page, write_warc
-from pipelines.text.select import repeated
+from pipelines.stages.judges import repeated
 
 ROWS = st.lists(st.tuples(st.integers(0, 3), st.booleans()), max_size=12).map(
     lambda rows: sorted(rows, key=lambda r: r[0])

@@ -1,7 +1,5 @@
 """What transcripts measure: language, length, and where there are lists of words, how many of these they hold."""
 
-from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -10,7 +8,7 @@ import pyarrow.compute as pc
 
 from filters.language import identify
 from filters.lines import split_lines
-from filters.safety.word_lists import WordLists, load
+from filters.safety.word_lists import WordLists
 from filters.safety.word_signals import word_signals
 from filters.segmentation import segment
 
@@ -27,15 +25,7 @@ TRANSCRIPT_SIGNALS = pa.schema(
 )
 
 
-@dataclass(frozen=True)
-class WordListsAt:
-    """Where a user's lists of words are, and their digest (filters.safety.word_lists)."""
-
-    path: str
-    sha256: str
-
-
-def transcript_signals(texts: pa.StringArray, lists: WordListsAt | None = None) -> pa.RecordBatch:
+def transcript_signals(texts: pa.StringArray, lists: WordLists | None = None) -> pa.RecordBatch:
     """Return TRANSCRIPT_SIGNALS, one row a transcript; a null is a transcript without a character."""
     text = pc.utf8_trim_whitespace(pc.fill_null(texts, ""))
     language, score = identify(text)
@@ -49,10 +39,5 @@ def transcript_signals(texts: pa.StringArray, lists: WordListsAt | None = None) 
     if lists is None or not len(text):
         columns += [pa.nulls(len(text), pa.int32())] * 2
     else:
-        columns += word_signals(text, language, words, split_lines(text), _loaded(lists)).columns
+        columns += word_signals(text, language, words, split_lines(text), lists).columns
     return pa.record_batch(columns, schema=TRANSCRIPT_SIGNALS)
-
-
-@cache
-def _loaded(lists: WordListsAt) -> WordLists:
-    return load(lists.path, lists.sha256)

@@ -5,16 +5,17 @@ from typing import Any
 
 import pyarrow as pa
 
-from filters.audio.transcript_signals import WordListsAt, transcript_signals
+from filters.audio.transcript_signals import transcript_signals
 from filters.rules import Rule
+from filters.safety.word_lists import load_file
 from manifests.runs import Run, gather
 from manifests.store import Store
 from pipelines.audio.records import JOINED, ORDER, SAID, TRANSCRIPT_ORDER
 from pipelines.audio.transcripts import spoken
-from pipelines.stages.judges import from_json
+from pipelines.stages.files import bring
+from pipelines.stages.judges import from_json, one_batch
 from pipelines.stages.published import Judged
 from pipelines.stages.sidecars import first_of_each
-from pipelines.text.select import one_batch
 
 
 class Judge:
@@ -27,7 +28,7 @@ class Judge:
 
         self.store, self.rows, self.transcripts = store, rows, transcripts
         self.rules: tuple[Rule, ...] = from_json(config["rules"])
-        self.word_lists = WordListsAt(**config["word_lists"]) if config["word_lists"] else None
+        self.word_lists = load_file(bring(store, config["word_lists"])) if config["word_lists"] else None
         self.schema = run_schema(store, rows[0])
 
     def read(self, low: int, high: int) -> Judged:

@@ -21,9 +21,9 @@ from pipelines.audio.contact import contact_sheet
 from pipelines.audio.records import LAYOUT
 from pipelines.audio.rules import Judge
 from pipelines.audio.statistics import shard_statistics
+from pipelines.stages.duplicate_rows import MERGED
 from pipelines.stages.published import Decided, paired, read_packed, row_json
 from pipelines.stages.staged import Staged
-from pipelines.text.duplicate_rows import MERGED
 
 PLACES = ("pack", "offset", "mel_offset")
 NOT_TOLD = ("key", "unit", "ordinal", "fingerprint", "heard", "transcript", "transcript_parts", *PLACES)

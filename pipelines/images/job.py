@@ -5,7 +5,6 @@ job: a changed rule runs route, verify and write again, another scorer its own s
 everything.
 """
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version as version_of
@@ -25,8 +24,6 @@ from filters.images.phash import PHASH_VERSION
 from filters.images.profiles import PROFILES, applicable
 from filters.images.resize import RESIZE_VERSION
 from filters.images.signals import SIGNALS_VERSION
-from manifests.keys import digest_of
-from manifests.ledger import Account, balance, total
 from manifests.limits import Limits, MediaLimits
 from manifests.manifest import Manifest, commit, newest_version
 from manifests.runs import RUN_VERSION, Run, partitions_for, save_runs
@@ -41,14 +38,14 @@ from pipelines.launcher import Launcher
 from pipelines.recipe import Input
 from pipelines.sources import SOURCES_VERSION
 from pipelines.stages import judges
+from pipelines.stages.clusters import Clustering, verified
 from pipelines.stages.compact import compact
-from pipelines.stages.labels import label_clusters
 from pipelines.stages.ranges import Ranges, runs_of
+from pipelines.stages.snapshot import snapshot_body
 from pipelines.stages.staged import Staged
-from pipelines.stages.statistics import merge_statistics
 from pipelines.stages.units import Inputs, Planned
 from pipelines.tasks import Marker, Phase
-from pipelines.text.safety_block import UrlListBlock
+from pipelines.url_list_block import UrlListBlock
 
 JOB = "images"
 VERSION = 2
@@ -222,47 +219,15 @@ class ImagesJob:
         dedup = self.block.dedup
         if not dedup.exact and dedup.near is None:
             return [], []
-        config = {"staged": common["staged"], "distance": dedup.near or 0}
-        links = self.ranges.run("link", "pipelines.images.near:Link", config, staged.memory_bytes("bands"))
-        labels = label_clusters(self.launcher, JOB, digest_of([config, VERSION]), runs_of(links))
-        if not sum(run.rows for run in labels):
-            return [], []
-        route = {**common, "labels": save_runs(self.launcher.store, JOB, labels)}
-        routed = self.ranges.run("route", "pipelines.images.near:Route", route, staged.memory_bytes("images"))
-        verify = {
-            "routed": self.ranges.listed(routed),
-            "exact": dedup.exact,
-            "near": dedup.near,
-            "max_leaders": MAX_LEADERS,
-        }
-        size = sum(run.memory_bytes for run in runs_of(routed))
-        done = self.ranges.run("verify", "pipelines.images.near:Verify", verify, size)
+        verify = {"exact": dedup.exact, "near": dedup.near, "max_leaders": MAX_LEADERS}
+        near = "pipelines.images.near"
+        how = Clustering(near, "images", verify, f"{near}:Link", {"distance": dedup.near or 0})
+        done = verified(self.ranges, staged, common, how)
         return runs_of(done), [Run(**marker["adopted"]) for marker in done]
 
     def _body(self, staged: Sequence[Marker], written: Sequence[Marker]) -> Manifest:
-        """Return the manifest's body; raises LedgerError unless every unit balances."""
-        accounts = {
-            str(marker["unit_key"]): Account(
-                marker["unit"],
-                str(marker["unit_key"]),
-                marker["read"],
-                Counter(marker["reasons"]),
-                marker["lost_bytes"],
-            )
-            for marker in staged
-        }
-        for marker in written:
-            for unit, counts in marker["accounts"].items():
-                accounts[unit].reasons.update(counts)
-        shards = [shard for marker in (*staged, *written) for shard in marker["shards"]]
-        return {
-            "job": JOB,
-            "settings": self.described(),
-            "inputs": [{name: marker[name] for name in ("unit", "source", "content")} for marker in staged],
-            "shards": sorted(shards, key=lambda shard: str(shard["name"])),
-            "units": balance(accounts.values()),
-            "ledger": total(accounts.values()).as_json(),
-            "statistics": merge_statistics([marker["statistics"] for marker in written]),
-            "models": {**self.models, **{each.name: each.sha256 for each in self.block.scorers}},
-            "parents": [each["digest"] for each in (self.crawled, self.text) if each],
-        }
+        """Return the manifest's body; raises where a unit's account or its files do not balance."""
+        parents = [each["digest"] for each in (self.crawled, self.text) if each]
+        store, settings = self.launcher.store, self.described()
+        body = snapshot_body(store, JOB, settings, staged, written, kept="records", parents=parents)
+        return body | {"models": {**self.models, **{each.name: each.sha256 for each in self.block.scorers}}}

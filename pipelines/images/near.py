@@ -22,9 +22,9 @@ from manifests.store import Store
 from pipelines.images.captions import MAX_CAPTIONS
 from pipelines.images.records import ADOPTED, BAND
 from pipelines.images.rules import Judging
+from pipelines.stages.duplicate_rows import MERGED
 from pipelines.stages.labels import LABELLED, labelled
 from pipelines.stages.staged import Staged
-from pipelines.text.duplicate_rows import MERGED
 
 HASH_BITS = 64
 ROUTED = pa.schema(

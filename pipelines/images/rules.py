@@ -16,9 +16,8 @@ from pipelines.images.block import Images
 from pipelines.images.captions import CAPTION_ORDER, first_captions
 from pipelines.images.records import CAPTIONED, COUNTED, ORDER, SCORED
 from pipelines.stages import published
-from pipelines.stages.judges import from_json
+from pipelines.stages.judges import from_json, one_batch
 from pipelines.stages.staged import Staged
-from pipelines.text.select import one_batch
 
 OCCURRENCES = "occurrence_count"
 

@@ -25,8 +25,8 @@ from pipelines.images.packs import PLACE, chunks, read_payloads
 from pipelines.images.records import ADOPTED
 from pipelines.images.rules import Judged, Judging, first_of
 from pipelines.images.statistics import shard_statistics
+from pipelines.stages.duplicate_rows import MERGED
 from pipelines.stages.published import Decided, row_json
-from pipelines.text.duplicate_rows import MERGED
 
 WRITE_VERSION = 2
 NOT_TOLD = ("key", "unit", "ordinal", "pack", "offset")

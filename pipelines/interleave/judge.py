@@ -21,9 +21,8 @@ from manifests.store import Store
 from pipelines.interleave.join import PART_ORDER
 from pipelines.interleave.read import ORDERS
 from pipelines.interleave.records import DOCUMENT, IMAGE_SET, JUDGED_PART, LOST, MEDIA_OF_PART, VERDICT
-from pipelines.stages.judges import from_json
-from pipelines.text.duplicate_rows import MERGED
-from pipelines.text.select import one_batch
+from pipelines.stages.duplicate_rows import MERGED
+from pipelines.stages.judges import from_json, one_batch
 
 JUDGE_VERSION = 1
 KEPT, DROPPED, MISSING = "kept", "dropped", "missing"

@@ -27,7 +27,7 @@ from pipelines.interleave.judge import KEPT
 from pipelines.interleave.records import JUDGED_PART, PART_ROW, TEXT_KINDS
 from pipelines.interleave.sample import DOCUMENT_FIELDS, numbered_images, sample_json
 from pipelines.report.bins import COUNTS, bin_counts
-from pipelines.text.duplicate_rows import MERGED
+from pipelines.stages.duplicate_rows import MERGED
 
 WRITE_VERSION = 2
 JOB = "interleave"

@@ -115,7 +115,7 @@ class DecideCode:
         if not dedup.exact and dedup.near is None:
             return []
         config = {"staged": name}
-        links = self._ranges.run("link", "pipelines.text.duplicates:Link", config, staged.memory_bytes("bands"))
+        links = self._ranges.run("link", "pipelines.stages.link:Link", config, staged.memory_bytes("bands"))
         labels = label_clusters(self.launcher, JOB, digest_of([config, VERSION]), runs_of(links))
         if not sum(run.rows for run in labels):
             return []

@@ -1,6 +1,5 @@
 """The code job from recipe to committed snapshot: which phases run, under which keys, and the balance at the end."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version as version_of
@@ -11,7 +10,6 @@ from filters.code.child import Settings
 from filters.code.license_classes import CLASSES
 from filters.code.rule_sets import CODE_RULE_SETS, CODE_RULES_VERSION, license_rules
 from filters.rules import Rule, with_thresholds
-from manifests.ledger import Account, balance, total
 from manifests.limits import CodeLimits, Limits
 from manifests.manifest import Manifest, commit, newest_version
 from manifests.runs import RUN_VERSION
@@ -25,11 +23,10 @@ from pipelines.repositories.read import READ_VERSION
 from pipelines.repositories.stage import LAYOUT
 from pipelines.repositories.write import JOB
 from pipelines.stages.judges import LANGUAGE, to_json
+from pipelines.stages.snapshot import cluster_statistics, snapshot_body
 from pipelines.stages.staged import Staged
-from pipelines.stages.statistics import merge_statistics
 from pipelines.stages.units import Planned
 from pipelines.tasks import Marker, Phase
-from pipelines.text.snapshot import check_files
 
 PARSERS = ("dulwich", "pygments", "zstandard")  # another release of these may read the same bytes differently
 RUNNING = frozenset(
@@ -142,30 +139,6 @@ class CodeJob:
         self, staged: Sequence[Marker], written: Sequence[Marker], verified: Sequence[Marker], shards: int
     ) -> Manifest:
         """Return the manifest's body; raises LedgerError unless every unit balances, RuntimeError unless files do."""
-        accounts = {
-            str(marker["unit_key"]): Account(
-                marker["unit"],
-                str(marker["unit_key"]),
-                marker["read"],
-                Counter(marker["reasons"]),
-                marker["lost_bytes"],
-            )
-            for marker in staged
-        }
-        for marker in written:
-            for unit, counts in marker.get("accounts", {}).items():
-                accounts[unit].reasons.update(counts)
-        files = [shard for marker in (*staged, *written) for shard in marker["shards"]]
-        check_files(self.launcher.store, files, accounts.values())
-        clusters = [{"sizes": marker["cluster_sizes"], "uncompared": marker["uncompared"]} for marker in verified]
-        statistics = merge_statistics([marker.get("statistics", {}) for marker in written])
-        return {
-            "job": JOB,
-            "settings": {**self.described(), "shards": shards},
-            "inputs": [{name: marker[name] for name in ("unit", "source", "content")} for marker in staged],
-            "shards": sorted(files, key=lambda shard: str(shard["name"])),
-            "units": balance(accounts.values()),
-            "ledger": total(accounts.values()).as_json(),
-            "statistics": statistics | {"clusters": merge_statistics(clusters)},
-            "parents": [],
-        }
+        settings = {**self.described(), "shards": shards}
+        body = snapshot_body(self.launcher.store, JOB, settings, staged, written)
+        return body | {"statistics": body["statistics"] | cluster_statistics(verified)}

@@ -14,9 +14,9 @@ from manifests.keys import key_range, keys_of
 from manifests.records import ID
 from manifests.runs import gather, load_runs, sort_table, write_run
 from manifests.store import Store
+from pipelines.stages.duplicate_rows import ROUTED
 from pipelines.stages.labels import LABELLED
 from pipelines.stages.staged import Staged
-from pipelines.text.duplicate_rows import ROUTED
 from pipelines.text.part import ORDER
 from pipelines.text.select import DECIDED, RECORD
 

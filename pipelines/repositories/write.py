@@ -22,13 +22,14 @@ from manifests.runs import gather, load_runs, write_run
 from manifests.shards import write_shard
 from manifests.store import Store
 from pipelines.stages import judges
+from pipelines.stages.duplicate_rows import MERGED, STANDS_FOR
+from pipelines.stages.judges import one_batch
 from pipelines.stages.staged import Staged
 from pipelines.stages.statistics import shard_statistics
 from pipelines.text.contamination import HIT
 from pipelines.text.contamination import ORDER as HIT_ORDER
-from pipelines.text.duplicate_rows import MERGED, STANDS_FOR
 from pipelines.text.part import ORDER
-from pipelines.text.select import DECIDED, one_batch
+from pipelines.text.select import DECIDED
 
 WRITE_VERSION = 1
 JOB = "code"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from filters.models import ModelDamagedError, ModelMissingError
 from filters.native import cache_root
+from filters.safety import word_lists
 from manifests.runs import put_same
 from manifests.store import Store
 
@@ -30,6 +31,12 @@ def keep_bytes(store: Store, job: str, data: bytes, what: str, suffix: str = "",
     if store.size(name) is None:
         put_same(store, name, data)
     return name
+
+
+def keep_word_lists(store: Store, job: str, folder: Path, sha256: str | None = None) -> str:
+    """Put a folder's lists of words into the output as one file and return its name; `sha256` is their digest."""
+    word_lists.load(folder, sha256)
+    return keep_bytes(store, job, word_lists.pack(folder), f"{job}: lists of words", ".json")
 
 
 def bring(store: Store, name: str) -> Path:

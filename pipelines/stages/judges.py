@@ -58,3 +58,18 @@ def first_reasons(rules: Sequence[Rule], verdicts: Verdicts, signals: pa.RecordB
 def is_measured(rule: Rule) -> bool:
     """Return whether a histogram of the rule's values says something."""
     return rule.name != f"{LANGUAGE}unwanted"
+
+
+def one_batch(table: pa.Table) -> pa.RecordBatch:
+    """Return a table as one batch."""
+    return table.combine_chunks().to_batches()[0] if table.num_rows else pa.RecordBatch.from_pylist([], table.schema)
+
+
+def repeated(ids: np.ndarray, alive: np.ndarray) -> np.ndarray:
+    """Return which rows that are alive follow an alive row of the same id, bool[n]; ids uint64[n, 2], ascending."""
+    if not len(ids):
+        return np.zeros(0, bool)
+    starts = np.concatenate([[True], (ids[1:] != ids[:-1]).any(axis=1)])
+    seen = np.cumsum(alive) - alive  # alive rows before this one
+    before_group = seen[np.maximum.accumulate(np.where(starts, np.arange(len(ids)), 0))]
+    return np.asarray(alive & (seen > before_group))

@@ -14,7 +14,7 @@ from manifests.reasons import Refused
 from manifests.store import Store
 from pipelines.sources import RawChunk
 from pipelines.stages.files import bring, keep
-from pipelines.text.safety_block import UrlListBlock
+from pipelines.url_list_block import UrlListBlock
 
 
 def kept_lists(store: Store, lists: Sequence[UrlListBlock]) -> list[dict[str, Any]]:

@@ -17,7 +17,7 @@ from manifests.integrity import IntegrityError, Problem
 from manifests.reasons import Merged
 from manifests.shards import Shard, write_shard
 from manifests.store import Store
-from pipelines.text.select import repeated
+from pipelines.stages.judges import repeated
 
 ROWS_AT_ONCE = 256  # whose payloads are read one behind the other
 

@@ -15,7 +15,7 @@ from pipelines.sources.withdrawn import with_withdrawn
 from pipelines.stages.nesting import refuse_nested
 from pipelines.stages.opt_out import kept_lists
 from pipelines.tasks import Task
-from pipelines.text.safety_block import UrlListBlock
+from pipelines.url_list_block import UrlListBlock
 
 
 @dataclass(frozen=True)

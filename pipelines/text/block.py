@@ -9,7 +9,8 @@ from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 from pipelines.crawl.block import REFUSALS, Refusal
 from pipelines.recipe_block import Block, wrong
 from pipelines.recipe_errors import nearest
-from pipelines.text.safety_block import ListedWords, Quality, TextScorerBlock, UrlListBlock
+from pipelines.text.safety_block import ListedWords, Quality, TextScorerBlock
+from pipelines.url_list_block import UrlListBlock
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 

@@ -121,7 +121,7 @@ class Decide:
         if not dedup.exact and dedup.near is None:
             return []
         module, config = "pipelines.text.duplicates", {"staged": staged_name, **self._known()}
-        links = self._ranges.run("link", f"{module}:Link", config, staged.memory_bytes("bands"))
+        links = self._ranges.run("link", "pipelines.stages.link:Link", config, staged.memory_bytes("bands"))
         labels = label_clusters(self.launcher, self.job, digest_of([config, VERSION]), runs_of(links))
         if not sum(run.rows for run in labels):
             return []

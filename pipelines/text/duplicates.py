@@ -19,9 +19,9 @@ from manifests.reasons import Merged
 from manifests.records import ID, KEY, RANGE, TIMESTAMP
 from manifests.runs import gather, load_runs, sort_table, write_run
 from manifests.store import Store
-from pipelines.stages.labels import LABELLED, labelled
+from pipelines.stages.duplicate_rows import BAND, MERGED, MERGED_TEXT, ROUTED, STANDS_FOR
+from pipelines.stages.labels import LABELLED
 from pipelines.stages.staged import Staged
-from pipelines.text.duplicate_rows import BAND, MERGED, MERGED_TEXT, ROUTED, STANDS_FOR
 from pipelines.text.other_corpora import Others, node_ids, shingled, text_digests
 from pipelines.text.part import ORDER
 from pipelines.text.select import DECIDED, RECORD
@@ -29,34 +29,8 @@ from pipelines.text.select import DECIDED, RECORD
 TEXT = pa.schema([*RECORD, ("text", pa.string()), ("kept", pa.list_(RANGE))])
 ROUTED_TEXT = pa.schema([*TEXT, ("fetched_at", TIMESTAMP), ("license", pa.string())])
 MEASURED = pa.schema([*RECORD, ("view_digest", ID), ("view_word_count", pa.int64())])
-__all__ = ["BAND", "MEASURED", "MERGED", "ROUTED", "TEXT", "Link", "Route", "Verify"]
+__all__ = ["BAND", "MEASURED", "MERGED", "ROUTED", "TEXT", "Route", "Verify"]
 _KNOWN = 1 << 62  # preference of what another snapshot keeps: no record of this job stays before it
-
-
-class Link:
-    """Worker: a spanning forest of the records that share a band of a band range.
-
-    config: {staged}, and known: bands of what other snapshots keep; only those that a record shares are looked at.
-    """
-
-    def __init__(self, store: Store, config: Mapping[str, Any]) -> None:
-        self.store, self.staged = store, Staged.load(store, config["staged"])
-        self.known = load_runs(store, config["known"]) if "known" in config else []
-
-    def close(self) -> None:
-        """Nothing is held."""
-
-    def run(self, arguments: dict[str, Any]) -> dict[str, Any]:
-        low, high = key_range(arguments["partition"], arguments["partitions"])
-        table = gather(self.store, self.staged.runs["bands"], BAND, low, high, ("key", "id"))
-        if self.known:
-            known = gather(self.store, self.known, BAND, low, high, order=())
-            known = known.filter(pc.is_in(known["key"], table["key"].combine_chunks()))
-            table = sort_table(pa.concat_tables([table, known]), ("key", "id"))
-        links = clusters.link(table["key"].to_numpy(), clusters.id_words(table["id"]))
-        run = write_run(self.store, arguments["output"], labelled(clusters.Forest.of(links)), ("key", "id"))
-        counts = {"links": len(links.members), "hot_buckets": links.hot_buckets}
-        return {"run": run.as_json(), "largest_bucket": links.largest_bucket, "counts": counts}
 
 
 class Route:

@@ -13,7 +13,7 @@ from filters.annotate import Settings, measure_again
 from filters.rules import Rule, judge
 from manifests.records import RANGE
 from pipelines.stages import judges
-from pipelines.text.select import one_batch
+from pipelines.stages.judges import one_batch
 
 AFTER = "after_cuts/"  # before the reason of a rule that objects to what is left
 EMPTY = f"{AFTER}empty"

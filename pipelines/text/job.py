@@ -25,6 +25,7 @@ from pipelines.launcher import Launcher
 from pipelines.recipe import Recipe
 from pipelines.sources import SOURCES_VERSION
 from pipelines.stages import judges
+from pipelines.stages.snapshot import cluster_statistics, snapshot_body
 from pipelines.stages.staged import Staged
 from pipelines.stages.units import Inputs, Planned
 from pipelines.tasks import Phase
@@ -32,7 +33,6 @@ from pipelines.text import decide
 from pipelines.text.block import Decontaminate
 from pipelines.text.other_corpora import Others
 from pipelines.text.part import LAYOUT
-from pipelines.text.snapshot import snapshot_body
 from pipelines.text.watch import local_watch, watch_settings, without_bounds
 
 JOB = "text"
@@ -116,9 +116,12 @@ class TextJob:
         written, verified = deciding.run(Staged.from_markers(staged, LAYOUT.orders), shards)
         self.inputs.check_unchanged(planned)
         settings = {**self.described(), "shards": shards}
-        body = snapshot_body(store, settings, staged, written, verified, self.others.digests)
-        models = {language.MODEL: versions()["language_model"]}
-        version, manifest = commit(store, JOB, {"job": JOB, "models": models, **body})
+        body = snapshot_body(store, JOB, settings, staged, written, parents=self.others.digests)
+        body |= {
+            "models": {language.MODEL: versions()["language_model"]},
+            "statistics": body["statistics"] | cluster_statistics(verified),
+        }
+        version, manifest = commit(store, JOB, body)
         return version, manifest, version <= before
 
     def _measured(self) -> dict[str, Any]:

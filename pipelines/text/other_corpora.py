@@ -33,10 +33,10 @@ from manifests.runs import Run, write_run
 from manifests.shards import Shard
 from manifests.store import Store, open_store
 from pipelines.launcher import Launcher
+from pipelines.stages.duplicate_rows import BAND
 from pipelines.stages.ranges import numbered
 from pipelines.tasks import Phase, Task
 from pipelines.text.block import Snapshot
-from pipelines.text.duplicate_rows import BAND
 
 VERSION = 1
 JOB = "text"

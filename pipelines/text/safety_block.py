@@ -5,20 +5,10 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from pipelines.recipe_block import Block, wrong
+from pipelines.url_list_block import ListName
 
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
-ListName = Annotated[str, Field(pattern="^[a-z0-9_]{1,32}$")]
 HATESONAR = "model:hatesonar.onnx"
-
-
-class UrlListBlock(Block):
-    """A list of domains, hosts or URLs, one a line."""
-
-    name: ListName
-    path: Annotated[str, Field(min_length=1)]
-    scope: Annotated[
-        Literal["auto", "domain", "host", "url"], Field(description="auto: what has a path is a URL, else a domain")
-    ] = "auto"
 
 
 class ListedWords(Block):

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
 from filters.clusters import id_words
@@ -13,6 +12,7 @@ from manifests.records import ID, KEY
 from manifests.runs import gather, write_run
 from manifests.store import Store
 from pipelines.stages import judges
+from pipelines.stages.judges import one_batch, repeated
 from pipelines.stages.staged import Staged
 from pipelines.text.part import ORDER
 
@@ -50,18 +50,3 @@ class Select:
         }
         run = write_run(self.store, arguments["output"], pa.table(columns, schema=DECIDED), ORDER)
         return {"run": run.as_json(), "counts": {"dropped": int((verdicts.first >= 0).sum())}}
-
-
-def one_batch(table: pa.Table) -> pa.RecordBatch:
-    """Return a table as one batch."""
-    return table.combine_chunks().to_batches()[0] if table.num_rows else pa.RecordBatch.from_pylist([], table.schema)
-
-
-def repeated(ids: np.ndarray, alive: np.ndarray) -> np.ndarray:
-    """Return which rows that are alive follow an alive row of the same id, bool[n]; ids uint64[n, 2], ascending."""
-    if not len(ids):
-        return np.zeros(0, bool)
-    starts = np.concatenate([[True], (ids[1:] != ids[:-1]).any(axis=1)])
-    seen = np.cumsum(alive) - alive  # alive rows before this one
-    before_group = seen[np.maximum.accumulate(np.where(starts, np.arange(len(ids)), 0))]
-    return np.asarray(alive & (seen > before_group))

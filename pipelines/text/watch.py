@@ -10,9 +10,10 @@ from typing import Any
 from filters.models import fetch_model
 from filters.safety import assets, watch, word_lists
 from manifests.store import Store
-from pipelines.stages.files import bring, keep, keep_bytes
+from pipelines.stages.files import bring, keep, keep_word_lists
 from pipelines.text.block import Text
-from pipelines.text.safety_block import ListedWords, Quality, TextScorerBlock, UrlListBlock
+from pipelines.text.safety_block import ListedWords, Quality, TextScorerBlock
+from pipelines.url_list_block import UrlListBlock
 
 JOB = "text"
 
@@ -77,8 +78,7 @@ def _lists(store: Store, each: UrlListBlock | str) -> list[dict[str, Any]]:
 
 def _words(store: Store, block: ListedWords) -> dict[str, Any]:
     folder = Path(block.path) if block.path else word_lists.fetch_lists()
-    file = keep_bytes(store, JOB, word_lists.pack(folder), "text.listed_words", ".json")
-    return {"rules": block.rules, "file": file}
+    return {"rules": block.rules, "file": keep_word_lists(store, JOB, folder)}
 
 
 def _scorer(store: Store, block: TextScorerBlock) -> dict[str, Any]:

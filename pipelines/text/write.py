@@ -19,17 +19,18 @@ from manifests.runs import gather, load_runs
 from manifests.shards import write_shard
 from manifests.store import Store
 from pipelines.stages import judges
+from pipelines.stages.duplicate_rows import MERGED_TEXT, STANDS_FOR
+from pipelines.stages.judges import one_batch
 from pipelines.stages.staged import Staged
 from pipelines.stages.statistics import shard_statistics
 from pipelines.text.contamination import HIT
 from pipelines.text.contamination import ORDER as HIT_ORDER
-from pipelines.text.duplicate_rows import MERGED_TEXT, STANDS_FOR
 from pipelines.text.edited import Judging, cut
 from pipelines.text.masking import Masking
 from pipelines.text.part import ORDER
 from pipelines.text.repeats import CUT
 from pipelines.text.repeats import ORDER as CUT_ORDER
-from pipelines.text.select import DECIDED, one_batch
+from pipelines.text.select import DECIDED
 from pipelines.text.watch import local_watch
 
 _NOT_SIGNALS = ("key", "id", "unit", "ordinal", "language", "language_score", "view_digest")

@@ -4,10 +4,10 @@ stage -> told -> link -> components -> route -> verify -> write. Keys work as in
 route, verify and write again, another cut or frame rate everything.
 """
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version as version_of
+from pathlib import Path
 from typing import Any
 
 from filters.audio import signals as sound_signals
@@ -29,25 +29,24 @@ from filters.video.remux import REMUX_VERSION
 from filters.video.signals import PROFILES
 from filters.video.sound import SIGNALS as SOUND
 from filters.video.sound import SOUND_VERSION
-from manifests.keys import digest_of
-from manifests.ledger import Account, balance, total
 from manifests.limits import Limits, VideoLimits
 from manifests.manifest import Manifest, commit, newest_version
-from manifests.runs import RUN_VERSION, partitions_for, save_runs
+from manifests.runs import RUN_VERSION, partitions_for
 from pipelines.audio.transcripts import TRANSCRIPTS_VERSION
 from pipelines.launcher import Launcher
 from pipelines.recipe import Input
 from pipelines.sources import SOURCES_VERSION
 from pipelines.stages import judges
+from pipelines.stages.clusters import Clustering, verified
 from pipelines.stages.compact import compact
-from pipelines.stages.labels import label_clusters
-from pipelines.stages.ranges import Ranges, runs_of
+from pipelines.stages.files import keep_word_lists
+from pipelines.stages.ranges import Ranges
 from pipelines.stages.sidecars import SIDECARS_VERSION
+from pipelines.stages.snapshot import snapshot_body
 from pipelines.stages.staged import Staged
-from pipelines.stages.statistics import merge_statistics
 from pipelines.stages.units import Inputs, Planned
 from pipelines.tasks import Marker, Phase
-from pipelines.text.safety_block import UrlListBlock
+from pipelines.url_list_block import UrlListBlock
 from pipelines.video.block import Video
 from pipelines.video.records import LAYOUT
 from pipelines.video.told import TOLD_VERSION
@@ -184,10 +183,10 @@ class VideoJob:
             "staged": name,
             "told": self._told(name, staged),
             "rules": judges.to_json(self.rules),
-            "word_lists": self.block.word_lists.model_dump() if self.block.word_lists else None,
+            "word_lists": self._word_lists(),
             "transcript_signals": SIGNALS_OF_TRANSCRIPTS,
         }
-        merged = self._deduplicate(name, staged, common)
+        merged = self._deduplicate(staged, common)
         config = {**common, "merged": self.ranges.listed(merged)}
         return self.ranges.write("pipelines.video.write:WriteShard", config, shards)
 
@@ -198,47 +197,20 @@ class VideoJob:
         size = staged.memory_bytes("stems") + staged.memory_bytes("transcripts")
         return self.ranges.listed(self.ranges.run("told", "pipelines.video.told:JoinTexts", {"staged": name}, size))
 
-    def _deduplicate(self, name: str, staged: Staged, common: Mapping[str, Any]) -> list[Marker]:
+    def _word_lists(self) -> str | None:
+        """Put the lists of words into the output; return their name there, which is that of their content."""
+        block = self.block.word_lists
+        return None if block is None else keep_word_lists(self.launcher.store, JOB, Path(block.path), block.sha256)
+
+    def _deduplicate(self, staged: Staged, common: Mapping[str, Any]) -> list[Marker]:
         dedup = self.block.dedup
         if not (dedup.exact or dedup.near) or not staged.runs["bands"]:
             return []
-        config = {"staged": name}
-        links = self.ranges.run("link", "pipelines.text.duplicates:Link", config, staged.memory_bytes("bands"))
-        labels = label_clusters(self.launcher, JOB, digest_of([config, VERSION]), runs_of(links))
-        if not sum(run.rows for run in labels):
-            return []
-        route = {**common, "labels": save_runs(self.launcher.store, JOB, labels)}
-        routed = self.ranges.run("route", "pipelines.video.near:Route", route, staged.memory_bytes("clips"))
-        verify = {"routed": self.ranges.listed(routed), **dedup.model_dump()}
-        size = sum(run.memory_bytes for run in runs_of(routed))
-        return self.ranges.run("verify", "pipelines.video.near:Verify", verify, size)
+        how = Clustering("pipelines.video.near", "clips", dedup.model_dump())
+        return verified(self.ranges, staged, common, how)
 
     def _body(self, staged: Sequence[Marker], written: Sequence[Marker]) -> Manifest:
-        """Return the manifest's body; raises LedgerError unless every unit balances."""
-        accounts = {str(marker["unit_key"]): _account(marker) for marker in staged}
-        for marker in written:
-            for unit, counts in marker["accounts"].items():
-                accounts[unit].reasons.update(counts)
-        shards = [shard for marker in (*staged, *written) for shard in marker["shards"]]
-        return {
-            "job": JOB,
-            "settings": self.described(),
-            "inputs": [{name: marker[name] for name in ("unit", "source", "content")} for marker in staged],
-            "shards": sorted(shards, key=lambda shard: str(shard["name"])),
-            "units": balance(accounts.values()),
-            "ledger": total(accounts.values()).as_json(),
-            "statistics": merge_statistics([marker["statistics"] for marker in written]),
-            "parents": [self.crawled["digest"]] if self.crawled else [],
-        }
-
-
-def _account(marker: Marker) -> Account:
-    return Account(
-        marker["unit"],
-        str(marker["unit_key"]),
-        marker["read"],
-        Counter(marker["reasons"]),
-        marker["lost_bytes"],
-        marker["expanded"],
-        marker["expanded_into"],
-    )
+        """Return the manifest's body; raises where a unit's account or its files do not balance."""
+        parents = [self.crawled["digest"]] if self.crawled else []
+        store, settings = self.launcher.store, self.described()
+        return snapshot_body(store, JOB, settings, staged, written, kept="records", parents=parents)

@@ -1,30 +1,27 @@
 """Near-duplicates: clips that share a picture become clusters, and in a cluster their pictures are compared in order.
 
-link     band range    band rows -> a spanning forest of candidates (pipelines.text.duplicates:Link)
+link     band range    band rows -> a spanning forest of candidates (pipelines.stages.link:Link)
 route    id range      clustered clips that no rule drops, keyed by cluster
 verify   label range   members of a cluster -> who is merged into whom
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import groupby
-from operator import itemgetter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from filters.video.near import Match, clip_keys, match
+from filters.video.near import clip_keys, match
 from manifests.keys import digest_of, key_range, keys_of
-from manifests.reasons import Merged
 from manifests.records import DIGEST, ID, KEY
 from manifests.runs import gather, load_runs, write_run
 from manifests.store import Store
+from pipelines.stages.duplicate_rows import MERGED
 from pipelines.stages.labels import LABELLED
+from pipelines.stages.leaders import merges_of
 from pipelines.stages.staged import Staged
-from pipelines.text.duplicate_rows import MERGED
 from pipelines.video.rules import Judge
 
-MAX_LEADERS = 64  # kept clips of a cluster that one member is compared with
 US = 1_000_000
 ROUTED = pa.schema(
     [
@@ -101,43 +98,18 @@ class Verify:
         low, high = key_range(arguments["partition"], arguments["partitions"])
         members = gather(self.store, self.routed, ROUTED, low, high, ("key", "label", "id"))
         rows = sorted(members.to_pylist(), key=lambda row: (row["label"], -row["pixel_us"], row["id"]))
-        found = [self._cluster(cluster) for _, cluster in groupby(rows, itemgetter("label"))]
-        merges = [merge for cluster, _ in found for merge in cluster]
+        merges, uncompared = merges_of(rows, _identity, self._likeness, exact=self.exact)
         run = write_run(self.store, arguments["output"], pa.Table.from_pylist(merges, MERGED), ("key", "id"))
-        return {"run": run.as_json(), "uncompared": sum(n for _, n in found), "counts": {"merged": run.rows}}
+        return {"run": run.as_json(), "uncompared": uncompared, "counts": {"merged": run.rows}}
 
-    def _cluster(self, members: Iterable[Mapping[str, Any]]) -> tuple[list[dict[str, Any]], int]:
-        """Return the merges of a cluster, best member first, and how many were compared with too few leaders."""
-        leaders: list[Mapping[str, Any]] = []
-        first: dict[tuple[Any, ...], Mapping[str, Any]] = {}  # film and span -> who was decided on with it
-        merges: dict[bytes, dict[str, Any]] = {}
-        uncompared = 0
-        for member in members:
-            same = first.setdefault((member["digest"], *member["span"]), member)
-            if self.exact and same is not member:
-                kept = merges.get(same["id"], {"kept_id": same["id"], "similarity": 1.0})
-                merges[member["id"]] = _merge(member, kept["kept_id"], Merged.EXACT_DUPLICATE, kept["similarity"])
-                continue
-            found = self._leader(member, leaders[:MAX_LEADERS])
-            if found is not None:
-                similarity = found[1].matched / found[1].compared
-                merges[member["id"]] = _merge(member, found[0]["id"], Merged.NEAR_DUPLICATE, similarity)
-                continue
-            uncompared += len(leaders) > MAX_LEADERS
-            leaders.append(member)
-        return list(merges.values()), uncompared
-
-    def _leader(
-        self, member: Mapping[str, Any], leaders: Sequence[Mapping[str, Any]]
-    ) -> tuple[Mapping[str, Any], Match] | None:
-        """Return the first leader that shows the same, and how both fit."""
-        for leader in leaders if self.near is not None else ():
-            found = match(leader["hashes"], member["hashes"])
-            if found.is_duplicate(self.near):
-                return leader, found
-        return None
+    def _likeness(self, leader: Mapping[str, Any], member: Mapping[str, Any]) -> float | None:
+        """Return the share of pictures that agree, None where the two do not show the same."""
+        if self.near is None:
+            return None
+        found = match(leader["hashes"], member["hashes"])
+        return found.matched / found.compared if found.is_duplicate(self.near) else None
 
 
-def _merge(member: Mapping[str, Any], kept: bytes, reason: Merged, similarity: float) -> dict[str, Any]:
-    key = int.from_bytes(member["id"][:8])
-    return {"key": key, "id": member["id"], "kept_id": kept, "reason": str(reason), "similarity": similarity}
+def _identity(clip: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Return what makes two clips the same: film and span."""
+    return (clip["digest"], *clip["span"])

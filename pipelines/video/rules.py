@@ -7,28 +7,29 @@ from typing import Any
 
 import pyarrow as pa
 
-from filters.audio.transcript_signals import WordListsAt, transcript_signals
+from filters.audio.transcript_signals import transcript_signals
 from filters.rules import Rule
+from filters.safety.word_lists import load_file
 from filters.video.clip_child import PART
 from filters.video.clips import US
 from filters.video.subtitles import Cue, transcript
 from filters.video.timeline import KINDS
 from manifests.runs import Run, gather
 from manifests.store import Store
-from pipelines.stages.judges import from_json
+from pipelines.stages.files import bring
+from pipelines.stages.judges import from_json, one_batch
 from pipelines.stages.published import Judged
-from pipelines.text.select import one_batch
 from pipelines.video.records import CLIP_ROW, ORDER, TOLD
 from pipelines.video.told import TOLD_ORDER
 
 
 class Judge:
-    """Reads clips of a key range and judges them. config: {rules, word_lists: {path, sha256} or null}."""
+    """Reads clips of a key range and judges them. config: {rules, word_lists: its file in the output or null}."""
 
     def __init__(self, store: Store, clips: Sequence[Run], told: Sequence[Run], config: Mapping[str, Any]) -> None:
         self.store, self.clips, self.told = store, clips, told
         self.rules: tuple[Rule, ...] = from_json(config["rules"])
-        self.word_lists = WordListsAt(**config["word_lists"]) if config["word_lists"] else None
+        self.word_lists = load_file(bring(store, config["word_lists"])) if config["word_lists"] else None
 
     def read(self, low: int, high: int) -> Judged:
         """Return the clips with low <= key < high, with their words on the time line and the verdicts of the rules."""

@@ -18,9 +18,9 @@ from manifests.runs import gather, load_runs
 from manifests.shards import Shard, write_shard
 from manifests.store import Store
 from manifests.tar_shards import Sample, write_tar_shard
+from pipelines.stages.duplicate_rows import MERGED
 from pipelines.stages.published import Decided, paired, read_packed, row_json
 from pipelines.stages.staged import Staged
-from pipelines.text.duplicate_rows import MERGED
 from pipelines.video.contact import clips_of_films, contact_sheet, sampled_films
 from pipelines.video.records import FILM_ROW, LAYOUT, ORDER
 from pipelines.video.rules import Judge
