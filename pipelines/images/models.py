@@ -9,11 +9,12 @@ from typing import Any
 from filters import language
 from filters.images import faces, nsfw
 from filters.images.known import parse_known
-from filters.models import MODELS, ModelDamagedError, ModelMissingError, fetch_model
+from filters.models import MODELS, fetch_model
 from filters.rules import Rule
 from manifests.runs import put_same
 from manifests.store import Store
 from pipelines.images.block import Images, Scorer
+from pipelines.stages.files import keep
 
 
 @dataclass(frozen=True)
@@ -74,20 +75,9 @@ def bring(store: Store, block: Images, lists: Sequence[Listed], models: Sequence
     for each in lists:
         put_same(store, each.name, each.content)
     for scorer in block.scorers:
-        if store.size(model_name(scorer)) is None:
-            put_same(store, model_name(scorer), _checked(scorer))
+        keep(store, "images", Path(scorer.model), "images.scorers", scorer.sha256)
 
 
 def model_name(scorer: Scorer) -> str:
-    """Return where a scorer's file stands in the output."""
-    return f"images/models/{scorer.sha256[:32]}.onnx"
-
-
-def _checked(scorer: Scorer) -> bytes:
-    file = Path(scorer.model)
-    if not file.is_file():
-        raise ModelMissingError(f"images.scorers: there is no model at {file}")
-    content = file.read_bytes()
-    if (found := hashlib.sha256(content).hexdigest()) != scorer.sha256:
-        raise ModelDamagedError(f"images.scorers: {file}: sha256 {found}, not {scorer.sha256}")
-    return content
+    """Return where `bring` keeps a scorer's file in the output."""
+    return f"images/files/{scorer.sha256}{Path(scorer.model).suffix}"
