@@ -192,7 +192,9 @@ def test_another_scorer_decodes_nothing_again_and_other_workers_change_nothing(d
 @pytest.mark.parametrize(
     ("block", "said"),
     [
-        pytest.param({"scorers": [{"name": "a", "model": "no.onnx", "sha256": "0" * 64}]}, "there is no file at", id="no file"),
+        pytest.param(
+            {"scorers": [{"name": "a", "model": "no.onnx", "sha256": "0" * 64}]}, "there is no file at", id="no file"
+        ),
         pytest.param({"known_bad": [{"path": "no.txt", "kind": "md5"}]}, "no.txt", id="no list"),
         pytest.param({"scorers": [{"name": "a b", "model": "m", "sha256": "0" * 64}]}, "not a column", id="name"),
         pytest.param({"known_bad": [{"path": "x", "kind": "sha1"}]}, "known_bad", id="kind of hash"),
