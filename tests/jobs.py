@@ -28,7 +28,7 @@ def start(*arguments: str | Path, env: dict[str, str] | None = None) -> "subproc
     )
 
 
-def run(*arguments: str | Path, status: int = 0, env: dict[str, str] | None = None, timeout_s: float = 300) -> str:
+def run(*arguments: str | Path, status: int = 0, env: dict[str, str] | None = None, timeout_s: float = 600) -> str:
     """Run `corpusmill` to its end, hold it to an exit status and return what it printed."""
     process = start(*arguments, env=env)
     out, err = process.communicate(timeout=timeout_s)
