@@ -1,0 +1,1 @@
+"""The mixture job: how much of what a trainer reads, stage by stage."""

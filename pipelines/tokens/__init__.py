@@ -1,0 +1,1 @@
+"""The encode job: token shards of a corpus for trainers."""
