@@ -1,6 +1,6 @@
 """Train byte-pair encoding from rows of words and counts: the pieces that SentencePiece itself would find."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,11 +10,15 @@ from tokenizer.alphabet import alphabet
 from tokenizer.chunks import SPACE, Chunks, Gathering, Letters, letters_of
 from tokenizer.first_pairs import fill_cells, first_pairs
 from tokenizer.gather import tally_code_points
-from tokenizer.merges import Pairs, Queue, Symbols, merge_all
+from tokenizer.merges import Pairs, Queue, Symbols, Text, merge_all, uses
+from tokenizer.parity import DEV, Languages, first_tokens, merge_in_turn
+from tokenizer.sample import Sampling, sample
 from tokenizer.scripts import INHERITED
 from tokenizer.settings import TrainSettings
 
-Rows = tuple[Any, Any]  # words: string array, U+2581 for a space; counts: int64
+# words: string array, U+2581 for a space; counts: int64; part of the mixture that they belong to, 0 where left out
+Rows = tuple[Any, Any] | tuple[Any, Any, int]
+_MOST_ROUNDS = 30  # of choosing pieces anew
 
 
 class Learnt(NamedTuple):
@@ -22,34 +26,65 @@ class Learnt(NamedTuple):
 
     merges: list[str]
     letters: list[str]
+    helpers: frozenset[str] = frozenset()  # merges that only lead to others: they are no piece of the vocabulary
+    sampling: Sampling | None = None  # of chunks
 
 
-def learn(rows: Iterable[Rows], settings: TrainSettings, points: Any = None) -> Learnt:
+def learn(
+    rows: Iterable[Rows],
+    settings: TrainSettings,
+    points: Any = None,
+    dev: Sequence[Rows] = (),
+    max_chunks: int | None = None,
+) -> Learnt:
     """Return the pieces learnt from rows; a word may stand in several, in any order.
 
     `points` are code points to be the alphabet, int64[n], in the order of their ids, where the settings' coverage of
     all the text is not what is wanted.
 
+    `dev` are words of parallel texts, the language as their part (1, 2 ...): where there are any, each merge is the
+    best one of the language that needs most tokens for its text (tokenizer.parity); rows are of these parts, or of 0.
+
+    Of more than `max_chunks` unique chunks a threshold sample is trained on.
+
     There are fewer than the settings ask for where the counts end, and no merge where the alphabet alone is too large.
     """
     held = list(rows)
     tally = np.zeros(0x110000, np.int64)
-    for words, counts in held:
-        tally_code_points(*string_buffers(words), counts, tally)
+    for row in held:
+        tally_code_points(*string_buffers(row[0]), row[1], tally)
     points = alphabet(tally, settings.character_coverage) if points is None else points
     letters = letters_of(points, settings)
     wanted = settings.vocab_size - len(settings.fixed_pieces) - len(points)
-    merges = _merges(_chunks(held, letters), letters, settings, wanted) if wanted > 0 else []
-    return Learnt(merges, [chr(point) for point in points])
+    if wanted <= 0:
+        return Learnt([], [chr(point) for point in points])
+    held += [(words, counts, part + DEV) for words, counts, part in dev]  # type: ignore[misc]
+    chunks = _chunks(held, letters, settings.script_free == "code")
+    sampling = None
+    if max_chunks is not None:
+        chunks, sampling = sample(chunks, letters.points, max_chunks, chunks.part >= DEV)
+    tokens = first_tokens(_tallies(dev), points, settings.byte_fallback) if dev else None
+    merges, helpers = _merges(chunks, letters, settings, wanted, tokens)
+    return Learnt(merges, [chr(point) for point in points], helpers, sampling)
 
 
-def _chunks(held: list[Rows], letters: Letters) -> Chunks:
-    """Return the chunks of all rows, which are let go one after another."""
+def _tallies(dev: Sequence[Rows]) -> list[Any]:
+    """Return the counts of code points of each parallel text, int64[0x110000] each, in the order of their parts."""
+    tallies = []
+    for words, counts, *_ in dev:
+        tally = np.zeros(0x110000, np.int64)
+        tally_code_points(*string_buffers(words), counts, tally)
+        tallies.append(tally)
+    return tallies
+
+
+def _chunks(held: list[Rows], letters: Letters, is_free: bool) -> Chunks:
+    """Return the chunks of all rows, which are let go; with `is_free`, scripts part nothing in rows of part 1."""
     gathering = Gathering(letters)
     held.reverse()
     while held:
-        words, counts = held.pop()
-        gathering.add(*string_buffers(words), counts)
+        words, counts, *part = held.pop()
+        gathering.add(*string_buffers(words), counts, sum(part), is_free and bool(sum(part)))
     return gathering.chunks()
 
 
@@ -59,12 +94,13 @@ def _symbols(letters: Letters, size: int) -> Symbols:
     symbols = Symbols(
         np.ones(size, np.int32),
         np.zeros(size, np.int64),
+        np.zeros(size, np.int64),
         np.full(size, INHERITED, np.int16),
         np.zeros(size, np.int32),
         np.full((size, 2), -1, np.int32),
     )
-    is_space = letters.script == SPACE
-    symbols.script[:known] = np.where(is_space, INHERITED, letters.script)
+    is_space = letters.script[0] == SPACE
+    symbols.script[:known] = np.where(is_space, INHERITED, letters.script[0])
     symbols.spaces[:known] = is_space
     return symbols
 
@@ -76,22 +112,46 @@ def _pairs(places: int) -> Pairs:
     return Pairs(*(np.empty(most, kind) for kind in kinds))
 
 
-def _merges(chunks: Chunks, letters: Letters, settings: TrainSettings, wanted: int) -> list[str]:
-    """Return the texts of `wanted` merges, or of all that there are."""
+def _merges(
+    chunks: Chunks, letters: Letters, settings: TrainSettings, wanted: int, tokens: Any
+) -> tuple[list[str], frozenset[str]]:
+    """Return the texts of `wanted` merges, or of all that there are, and those that only lead to others."""
     known, places = len(letters.points), len(chunks.letters)
     if 3 * places >= 1 << 31:
         raise ValueError(f"{places} letters of unique chunks are more than 2^31 / 3: sample fewer rows")
-    cells = np.empty((places, 4), np.int32)
-    fill_cells(chunks.letters, cells)
-    symbols, pairs = _symbols(letters, known + wanted + 1), _pairs(places)
+    room = known + (2 if settings.picky else 1) * wanted + 1
+    counts = chunks.counts if tokens is None else np.where(chunks.part < DEV, chunks.counts, 0)
+    is_free = chunks.part.astype(np.uint8) if tokens is None else np.zeros(len(counts), np.uint8)
+    text = Text(np.empty((places, 3), np.int32), chunks.letters, counts, is_free)
+    fill_cells(text.letters, text.cells)
+    symbols, pairs = _symbols(letters, room), _pairs(places)
     limits = (settings.max_piece_characters, settings.allow_whitespace_only_pieces, known, known + wanted)
-    found, held = first_pairs(cells, chunks.counts, symbols, pairs, limits)
+    found, held = first_pairs(text, symbols, pairs, limits)
     highest = int(pairs.count[:found].max(initial=0))
     state = np.array([0, 2 * highest + 2, found, held], np.int64)
     queue = Queue(*(np.empty(3 * places + 1, kind) for kind in (np.int64, np.uint64, np.int32, np.int32)))
-    texts = np.zeros(1 << (2 * wanted + 16).bit_length(), np.int32)
-    end = merge_all(cells, chunks.counts, symbols, pairs, queue, texts, state, limits)
-    return _texts(chunks.letters, letters, symbols, known, end)
+    texts = np.zeros(1 << (2 * room + 16).bit_length(), np.int32)
+    if tokens is None:
+        end = merge_all(text, symbols, pairs, queue, texts, state, limits)
+    else:
+        end = merge_in_turn(text, Languages(chunks.part, chunks.counts, tokens), symbols, pairs, texts, state, limits)
+    dropped = np.zeros(end - known, np.bool_)
+    for _ in range(_MOST_ROUNDS if settings.picky else 0):
+        dropped = _is_swallowed(text, symbols, known, end, settings.picky)
+        target = min(known + wanted + int(dropped.sum()), room - 1)
+        if end == target or end < limits[3]:
+            break
+        limits = (*limits[:2], end, target)
+        end = merge_all(text, symbols, pairs, queue, texts, state, limits)
+    listed = _texts(chunks.letters, letters, symbols, known, end)
+    helpers = [listed[i] for i in np.flatnonzero(dropped).tolist()]
+    return listed, frozenset(helpers)
+
+
+def _is_swallowed(text: Text, symbols: Symbols, known: int, end: int, share: float) -> Any:
+    """Say of which merges later ones took at least that share of all uses, bool[end - known]."""
+    made, left = symbols.made[known:end], uses(text, end)[known:]
+    return left <= (1.0 - share) * made
 
 
 def _texts(cells: Any, letters: Letters, symbols: Symbols, known: int, end: int) -> list[str]:

@@ -8,7 +8,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from filters.native import string_buffers
+from tokenizer import encoders
+from tokenizer.encoders import SentencePiece
+
 ALL = "*"  # the row of all languages
+RENYI_ALPHA = 2.5
 
 
 class Words(Protocol):
@@ -17,6 +22,14 @@ class Words(Protocol):
     @property
     def doc_offsets(self) -> Any:
         """int64[len(text) + 1]."""
+
+    @property
+    def starts(self) -> Any:
+        """int32[words]: first byte of each, absolute in the buffer of the texts."""
+
+    @property
+    def ends(self) -> Any:
+        """int32[words]: the byte behind each."""
 
 
 def _ratio(numerator: int, denominator: int) -> float:
@@ -32,6 +45,9 @@ class Compression:
     characters: int = 0  # code points
     tokens: int = 0
     words: int = 0  # of the shared segmentation
+    placed_words: int = 0  # of these, in texts whose tokens spell their bytes
+    single_words: int = 0  # of the placed ones, within one token
+    spaced_words: int = 0  # what white space parts
     unknown_tokens: int = 0
     byte_tokens: int = 0  # pieces <0x00> to <0xFF>: characters outside the alphabet
     lossless_documents: int = 0  # decode(encode(text)) == text
@@ -58,6 +74,20 @@ class Compression:
     def fertility(self) -> float:
         """Tokens (of the whole text) to a word of the shared segmentation."""
         return _ratio(self.tokens, self.words)
+
+    @property
+    def single_word_fraction(self) -> float:
+        """Share of words that lie within one token, in [0, 1] (STRR; arXiv 2510.09947)."""
+        return _ratio(self.single_words, self.placed_words)
+
+    @property
+    def renyi_efficiency(self) -> float:
+        """Renyi entropy of the tokens at alpha 2.5 to that of a uniform vocabulary, in [0, 1] (arXiv 2306.16842)."""
+        used = np.asarray(self.uses, np.float64)
+        if self.tokens < 1 or len(used) < 2:
+            return 0.0
+        shares = used[used > 0] / used.sum()
+        return float(np.log((shares**RENYI_ALPHA).sum()) / (1 - RENYI_ALPHA) / np.log(len(used)))
 
     @property
     def unknown_fraction(self) -> float:
@@ -90,6 +120,8 @@ RATIOS = (
     "bytes_per_token",
     "tokens_per_character",
     "fertility",
+    "single_word_fraction",
+    "renyi_efficiency",
     "unknown_fraction",
     "byte_fallback_fraction",
     "lossless_fraction",
@@ -97,41 +129,56 @@ RATIOS = (
 )
 
 
-class Encoder:
-    """A loaded model that measures batches of texts."""
+Encoder = SentencePiece  # the one that jobs measure with
 
-    def __init__(self, model: bytes) -> None:
-        """Load a .model file's bytes."""
-        import sentencepiece
 
-        self.processor = sentencepiece.SentencePieceProcessor(model_proto=model)
-        self.size = int(self.processor.get_piece_size())
-        self.is_byte = np.array([self.processor.is_byte(i) for i in range(self.size)], np.bool_)
-        self.unknown = int(self.processor.unk_id())
+def measure(encoder: encoders.Encoder, text: Any, words: Words | None = None, rows: Any = None) -> Compression:
+    """Measure texts as one, or only those at `rows`; a null is an empty text."""
+    chosen: Any = text if rows is None else text.take(pa.array(rows))
+    texts = [t or "" for t in chosen.to_pylist()]
+    ids = encoder.encode(texts)
+    flat = np.concatenate([np.zeros(0, np.int32), *ids])
+    uses = np.bincount(flat, minlength=encoder.size)
+    is_lossless = np.array([*map(str.__eq__, encoder.decode(ids), texts)], np.bool_)
+    numbers = np.arange(len(text)) if rows is None else np.asarray(rows)
+    found = (0, 0, 0) if words is None else _words_in_one(encoder, text, words, ids, numbers, is_lossless)
+    return Compression(
+        documents=len(texts),
+        bytes=pc.sum(pc.binary_length(chosen)).as_py() or 0,
+        characters=pc.sum(pc.utf8_length(chosen)).as_py() or 0,
+        tokens=len(flat),
+        words=found[0],
+        placed_words=found[1],
+        single_words=found[2],
+        spaced_words=sum(len(t.split()) for t in texts),
+        unknown_tokens=int(uses[encoder.unknown]) if encoder.unknown >= 0 else 0,
+        byte_tokens=int(uses[encoder.is_byte].sum()),
+        lossless_documents=int(is_lossless.sum()),
+        uses=uses,
+    )
 
-    def encode(self, texts: list[str]) -> list[Any]:
-        """Return the ids of each text, int32 arrays."""
-        ids: list[Any] = self.processor.encode(texts, out_type="numpy", num_threads=1)
-        return ids
 
-    def measure(self, text: pa.StringArray, words: int = 0) -> Compression:
-        """Measure texts as one; a null is an empty text. `words` is how many a segmentation finds in them."""
-        texts = [t or "" for t in text.to_pylist()]
-        ids = self.encode(texts)
-        flat = np.concatenate([np.zeros(0, np.int32), *ids])
-        uses = np.bincount(flat, minlength=self.size)
-        decoded = self.processor.decode([i.tolist() for i in ids], num_threads=1)
-        return Compression(
-            documents=len(texts),
-            bytes=pc.sum(pc.binary_length(text)).as_py() or 0,
-            characters=pc.sum(pc.utf8_length(text)).as_py() or 0,
-            tokens=len(flat),
-            words=words,
-            unknown_tokens=int(uses[self.unknown]),
-            byte_tokens=int(uses[self.is_byte].sum()),
-            lossless_documents=sum(map(str.__eq__, decoded, texts)),
-            uses=uses,
-        )
+def _words_in_one(
+    encoder: encoders.Encoder, text: Any, words: Words, ids: list[Any], numbers: Any, is_lossless: Any
+) -> tuple[int, int, int]:
+    """Return how many words there are, how many can be held against tokens, and how many of these lie in one token.
+
+    They can where a text comes back as it was and its tokens spell its bytes.
+    """
+    _, offsets = string_buffers(text)
+    total = placed = single = 0
+    for i, number in enumerate(numbers.tolist()):
+        first, last = int(words.doc_offsets[number]), int(words.doc_offsets[number + 1])
+        total += last - first
+        lengths = encoder.lengths[ids[i]]
+        ends = np.cumsum(lengths) - encoder.prefix + offsets[number]
+        if last == first or not is_lossless[i] or (lengths < 0).any() or ends[-1] != offsets[number + 1]:
+            continue
+        begins = np.searchsorted(ends, words.starts[first:last], "right")
+        closes = np.searchsorted(ends, words.ends[first:last], "left")
+        placed += last - first
+        single += int((begins == closes).sum())
+    return total, placed, single
 
 
 def _by_language(language: Any) -> Iterator[tuple[str, Any]]:
@@ -142,14 +189,10 @@ def _by_language(language: Any) -> Iterator[tuple[str, Any]]:
 
 
 def evaluate_batch(
-    encoder: Encoder, text: pa.StringArray, language: pa.StringArray, words: Words | None = None
+    encoder: encoders.Encoder, text: pa.StringArray, language: pa.StringArray, words: Words | None = None
 ) -> dict[str, Compression]:
     """Measure one batch by language."""
-    per_text: Any = np.diff(words.doc_offsets) if words is not None else np.zeros(len(text), np.int64)
-    return {
-        code: encoder.measure(text.take(pa.array(rows)), int(per_text[rows].sum()))
-        for code, rows in _by_language(language)
-    }
+    return {code: measure(encoder, text, words, rows) for code, rows in _by_language(language)}
 
 
 def add_up(parts: Iterable[dict[str, Compression]]) -> dict[str, Compression]:

@@ -6,7 +6,8 @@ import numpy as np
 
 from filters.native import kernel
 from tokenizer.chunks import NONE
-from tokenizer.merges import CHUNK, LETTER, PAIR, SYMBOL, WAITING, fits
+from tokenizer.merges import CHUNK, PAIR, SYMBOL, WAITING, fits
+from tokenizer.scripts import INHERITED
 
 _NO_PAIR = -1
 
@@ -31,15 +32,17 @@ def _grown(table: Any, pairs: Any, n: Any) -> Any:
 
 
 @kernel
-def _pair_up(cells: Any, counts: Any, symbols: Any, pairs: Any, limits: Any) -> Any:
+def _pair_up(text: Any, symbols: Any, pairs: Any, limits: Any) -> Any:
     """Give each cell its pair, count the pairs; return how many there are."""
+    cells, signs, counts = text.cells, text.letters, text.counts
     table, n, scripts, spaces = np.zeros(1 << 16, np.int32), 0, symbols.script, symbols.spaces
     for at in range(1, len(cells) - 1):
-        left, right = cells[at, LETTER], cells[at + 1, LETTER]
+        left, right = signs[at], signs[at + 1]
         cells[at, PAIR] = _NO_PAIR
         if left == NONE or right == NONE:  # noqa: PLR1714  (a kernel)
             continue
-        one, other = (1, scripts[left], spaces[left]), (1, scripts[right], spaces[right])
+        script = INHERITED if text.is_free[cells[at, CHUNK]] else scripts[left]
+        one, other = (1, script, spaces[left]), (1, scripts[right], spaces[right])
         if not fits(one, other, limits[0], limits[1]):
             continue
         place = _place(table, pairs, left, right)
@@ -58,9 +61,10 @@ def _pair_up(cells: Any, counts: Any, symbols: Any, pairs: Any, limits: Any) -> 
 
 
 @kernel
-def first_pairs(cells: Any, counts: Any, symbols: Any, pairs: Any, limits: Any) -> tuple[Any, Any]:
+def first_pairs(text: Any, symbols: Any, pairs: Any, limits: Any) -> tuple[Any, Any]:
     """Find the pairs of letters and their places in order; return how many pairs and places there are."""
-    n, places = _pair_up(cells, counts, symbols, pairs, limits), 0
+    n, places = _pair_up(text, symbols, pairs, limits), 0
+    cells = text.cells
     for pair in range(n):
         pairs.first[pair] = places
         places += pairs.size[pair]
@@ -80,5 +84,5 @@ def fill_cells(letters: Any, cells: Any) -> None:
     for at in range(len(letters)):
         if letters[at] != NONE and letters[at - 1] == NONE:
             chunk += 1
-        cells[at, SYMBOL] = cells[at, LETTER] = letters[at]
+        cells[at, SYMBOL] = letters[at]
         cells[at, CHUNK], cells[at, PAIR] = chunk, _NO_PAIR

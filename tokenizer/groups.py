@@ -4,7 +4,7 @@ import hashlib
 import json
 from typing import NamedTuple
 
-KINDS = ("text", "code")
+KINDS = ("text", "code", "caption", "transcript")
 UNDETERMINED = "und"
 
 

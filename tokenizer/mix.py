@@ -5,7 +5,7 @@ tau. So every sum over rows (of a pair, of a character) keeps its expectation, a
 Japanese and Chinese, are thinned instead of cut off. The coin is a hash of the word.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,6 +45,17 @@ class Mixture:
         return self.kept_mass / self.mass if self.mass else 1.0
 
 
+def parts_by_kind(groups: Mapping[int, Group]) -> dict[int, int]:
+    """Return part 1 for groups of code."""
+    return {key: 1 for key, group in groups.items() if group.kind == "code"}
+
+
+def parts_by_language(groups: Mapping[int, Group], languages: Sequence[str]) -> dict[int, int]:
+    """Return part 1, 2 ... for groups of these languages."""
+    numbered = {code: number for number, code in enumerate(languages, 1)}
+    return {key: numbered[group.language] for key, group in groups.items() if group.language in numbered}
+
+
 def sizes_of(table: Iterable[pa.RecordBatch], groups: Mapping[int, Group], per_document_cap: bool) -> dict[Group, int]:
     """Return the characters counted in each group.
 
@@ -78,8 +89,17 @@ def _sums(first: Any, factors: Any, counts: Any, opens: Any) -> tuple[Any, Any]:
     return weights, opening
 
 
-def _added_up(batches: Iterable[pa.RecordBatch], weights: Mapping[int, float], cap: bool) -> Iterator[tuple[Any, ...]]:
-    """Give (keys, words, weights, weights that open a line) of whole words; a word of a batch's end waits."""
+@dataclass(frozen=True)
+class _Weighing:
+    """What each group's counts weigh, and which groups' rows stay apart."""
+
+    weights: Mapping[int, float]
+    apart: Mapping[int, int]  # number of each group's part
+    cap: bool  # at most 16 occurrences a text
+
+
+def _added_up(batches: Iterable[pa.RecordBatch], weighing: _Weighing) -> Iterator[tuple[Any, ...]]:
+    """Give (keys, words, parts, weights, weights that open a line) of whole words; a word of a batch's end waits."""
     waiting: Any = pa.RecordBatch.from_pylist([], schema=COUNTS)
     for batch in batches:
         joined: Any = pa.Table.from_batches([waiting, batch]).combine_chunks().to_batches()
@@ -87,19 +107,32 @@ def _added_up(batches: Iterable[pa.RecordBatch], weights: Mapping[int, float], c
             continue
         last = joined[0]["key"].to_numpy()
         whole = int(np.searchsorted(last, last[-1], "left"))
-        yield _weighted(joined[0].slice(0, whole), weights, cap)
+        yield _weighted(joined[0].slice(0, whole), weighing)
         waiting = joined[0].slice(whole)
-    yield _weighted(waiting, weights, cap)
+    yield _weighted(waiting, weighing)
 
 
-def _weighted(batch: Any, weights: Mapping[int, float], cap: bool) -> tuple[Any, ...]:
+def _weighted(batch: Any, weighing: _Weighing) -> tuple[Any, ...]:
     keys, places = np.unique(batch["group"].to_numpy(), return_inverse=True)
-    factors = np.array([weights.get(key, 0.0) for key in keys.tolist()], np.float64)[places]
-    counted, opens = _counted(batch, cap), batch["line_starts"].to_numpy()
-    first: Any = np.flatnonzero(relation(batch) != 1)
-    sums, opening = _sums(first, factors, counted, np.minimum(opens, counted))
+    factors = np.array([weighing.weights.get(key, 0.0) for key in keys.tolist()], np.float64)[places]
+    counted, opens = _counted(batch, weighing.cap), batch["line_starts"].to_numpy()
+    opens, is_new = np.minimum(opens, counted), relation(batch) != 1
+    parts: Any = np.zeros(len(factors), np.int64)
+    if any(weighing.apart.values()):
+        parts = np.array([weighing.apart.get(key, 0) for key in keys.tolist()], np.int64)[places]
+        order = np.lexsort((parts, np.cumsum(is_new)))
+        batch, factors, counted, opens, parts = (
+            batch.take(pa.array(order)),
+            factors[order],
+            counted[order],
+            opens[order],
+            parts[order],
+        )
+        is_new |= np.diff(parts, prepend=parts[:1]) != 0  # words keep their rows
+    first: Any = np.flatnonzero(is_new)
+    sums, opening = _sums(first, factors, counted, opens)
     words = batch.select(["key", "word"]).take(pa.array(first))
-    return words["key"].to_numpy(), words["word"], sums, opening
+    return words["key"].to_numpy(), words["word"], parts[first], sums, opening
 
 
 def threshold(weights: Any, max_rows: int) -> float:
@@ -131,23 +164,27 @@ def _mixed(keys: Any) -> Any:
 
 
 def mix(
-    table: Table, groups: Mapping[int, Group], balance: Balance, max_rows: int = MAX_ROWS
+    table: Table,
+    groups: Mapping[int, Group],
+    balance: Balance,
+    max_rows: int = MAX_ROWS,
+    parts: Mapping[int, int] | None = None,
 ) -> tuple[Iterator[pa.RecordBatch], Mixture]:
-    """Return rows (schema COUNTS, group 0) to train from and what mixing did.
+    """Return rows (schema COUNTS; group 0, or the number of their group in `parts`) to train from, what mixing did.
 
     The table is read three times: for sizes, for tau, for the rows. Equal tables, in any batches, give equal rows.
     """
     sizes = sizes_of(table(), groups, balance.per_document_cap)
     chosen = group_weights(sizes, balance)
     weights = {group.key: weight for group, weight in chosen.items()}
-    cap = balance.per_document_cap
-    heavy = [(sums, _lengths(words)) for _, words, sums, _ in _added_up(table(), weights, cap)]
+    weighing = _Weighing(weights, parts or {}, balance.per_document_cap)
+    heavy = [(sums, _lengths(words)) for _, words, _, sums, _ in _added_up(table(), weighing)]
     all_weights = np.concatenate([sums for sums, _ in heavy] or [np.zeros(0)])
     tau = threshold(all_weights, max_rows)
     mass = float(sum(float(np.dot(sums, lengths)) for sums, lengths in heavy))
     scale = _scale(all_weights, tau, mass, is_plain=not tau and set(chosen.values()) <= {1.0})
     sampled = _Sample(tau, scale)
-    kept = [sampled.of(*each) for each in _added_up(table(), weights, cap)]
+    kept = [sampled.of(*each) for each in _added_up(table(), weighing)]
     made = Mixture(int((all_weights > 0).sum()), sum(b.num_rows for b in kept), tau, scale, mass, sampled.mass, chosen)
     return iter(kept), made
 
@@ -169,14 +206,14 @@ class _Sample:
     def __init__(self, tau: float, scale: float) -> None:
         self.tau, self.scale, self.mass = tau, scale, 0.0
 
-    def of(self, keys: Any, words: Any, weights: Any, opens: Any) -> pa.RecordBatch:
+    def of(self, keys: Any, words: Any, parts: Any, weights: Any, opens: Any) -> pa.RecordBatch:
         stays = (weights > 0) & (weights > _coins(keys) * self.tau)
         keys, words, weights, opens = keys[stays], words.filter(pa.array(stays)), weights[stays], opens[stays]
         raised = np.maximum(weights, self.tau)
         self.mass += float(np.dot(raised, _lengths(words)))
         counts = np.maximum(np.rint(raised * self.scale), 1).astype(np.int64)
         opening = np.minimum(np.rint(opens * (raised / weights) * self.scale).astype(np.int64), counts)
-        zeros, groups = np.zeros(len(counts), np.int64), np.zeros(len(counts), np.uint64)
+        zeros, groups = np.zeros(len(counts), np.int64), parts[stays].astype(np.uint64)
         columns: list[Any] = [pa.array(keys), words, *map(pa.array, (counts, opening, zeros, zeros, groups))]
         return pa.RecordBatch.from_arrays(columns, schema=COUNTS)
 

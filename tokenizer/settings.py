@@ -1,13 +1,20 @@
 """What a vocabulary is trained with; the defaults are those of Gemma's tokenizers."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 SPACE_SYMBOL = "\u2581"
 UNKNOWN_SYMBOL = "\u2585"  # the trainer's own sign for a character outside the alphabet
 BOUNDARY = "\x1f"  # what the trainer puts in the place of a piece that stands literally in the text
 MAX_RUN = 31
-_SPECIAL = ("<pad>", "<eos>", "<bos>", "<unk>")  # ids 0 to 3
+# Pieces and kinds of ids 0, 1 ...: Gemma's, Llama 2's
+_SPECIAL = {
+    "gemma": (("<pad>", "control"), ("<eos>", "control"), ("<bos>", "control"), ("<unk>", "unknown")),
+    "llama": (("<unk>", "unknown"), ("<s>", "control"), ("</s>", "control")),
+}
+_NAMES = ("pad", "eos", "bos", "unk")
+_ROLES = {"gemma": ("<pad>", "<eos>", "<bos>", "<unk>"), "llama": ("<pad>", "</s>", "<s>", "<unk>")}
+MODALITIES = ("image", "audio", "video")
 # What a symbol of one's own can't hold: it would reach over a word's edge, or break a row.
 _FORBIDDEN = frozenset(f" \t\n\r\0{BOUNDARY}{SPACE_SYMBOL}{UNKNOWN_SYMBOL}")
 
@@ -33,6 +40,15 @@ class TrainSettings:
     control_symbols: tuple[str, ...] = ()
     max_piece_characters: int = 16
     hard_limit: bool = True
+    algorithm: Literal["bpe", "unigram"] = "bpe"
+    special: Literal["gemma", "llama"] = "gemma"  # names and ids of padding, beginning, end, unknown
+    modalities: tuple[str, ...] = ()  # of "image", "audio", "video": a soft token each, its beginning and its end
+    location_tokens: int = 0  # <loc0000> ...: coordinates in text, as PaliGemma writes them
+    reserved: int = 0  # <unused0> ...: slots for what comes later; never what a text encodes to
+    split_all_digits: bool = False  # digits of every script stand alone, not ASCII's and full-width ones only
+    max_digits: int = 0  # where digits aren't split: the longest group of them in a piece, 0 for any
+    script_free: Literal["none", "code", "all"] = "none"  # words of which kind make pieces of several scripts
+    picky: float = 0.0  # (0, 1]: a piece of which merges took at least this share gives its id to another; 0 is off
     num_threads: int = 1  # changes no byte of the model
 
     def __post_init__(self) -> None:
@@ -45,6 +61,7 @@ class TrainSettings:
             raise ValueError(f"num_threads={self.num_threads} is not in [1, 1024]")
         self._check_runs()
         self._check_symbols()
+        self._check_options()
         if self.vocab_size <= len(self.fixed_pieces):
             raise ValueError(
                 f"vocab_size={self.vocab_size} leaves no room beside {len(self.fixed_pieces)} fixed pieces "
@@ -61,13 +78,72 @@ class TrainSettings:
         for symbol in own:
             if not symbol or _FORBIDDEN & set(symbol):
                 raise ValueError(f"symbol {symbol!r} is empty, or holds white space or a sign of the trainer's own")
-        if twice := sorted({s for s in own if own.count(s) > 1} | set(own) & {*_SPECIAL, *self.byte_pieces}):
+        own += self.media_symbols + self.location_symbols + self.reserved_symbols
+        given = {*(piece for piece, _ in self.special_pieces), *self.byte_pieces}
+        seen: set[str] = set()
+        twice = sorted({s for s in own if s in seen or seen.add(s)} | set(own) & given)  # type: ignore[func-returns-value]
+        if twice:
             raise ValueError(f"symbols {twice} are defined twice")
 
+    def _check_options(self) -> None:
+        if unknown := sorted({*self.modalities} - {*MODALITIES}):
+            raise ValueError(f"modalities {unknown} are not among {', '.join(MODALITIES)}")
+        for name, most in (("location_tokens", 9999), ("reserved", 100_000), ("max_digits", 16)):
+            if not 0 <= getattr(self, name) <= most:
+                raise ValueError(f"{name}={getattr(self, name)} is not in [0, {most}]")
+        if not 0 <= self.picky <= 1:
+            raise ValueError(f"picky={self.picky} is not in [0, 1]")
+        if self.split_all_digits and not self.split_digits:
+            raise ValueError("split_all_digits=True needs split_digits=True")
+        if self.max_digits and self.split_digits:
+            raise ValueError(f"max_digits={self.max_digits} and split_digits=True: a digit alone is in no group")
+        if self.algorithm == "unigram" and (only := self.own_options):
+            raise ValueError(f"{', '.join(only)}: goes with algorithm bpe, not unigram")
+
     @property
-    def special_pieces(self) -> tuple[str, str, str, str]:
-        """Padding, end, beginning, unknown: ids 0 to 3."""
-        return _SPECIAL
+    def own_options(self) -> tuple[str, ...]:
+        """What is set that only our own trainer of BPE can do."""
+        chosen = {
+            "split_all_digits": self.split_all_digits,
+            "max_digits": self.max_digits,
+            "script_free=code": self.script_free == "code",
+            "picky": self.picky,
+        }
+        return tuple(name for name, is_set in chosen.items() if is_set)
+
+    @property
+    def special_pieces(self) -> tuple[tuple[str, str], ...]:
+        """Piece and type of the first ids."""
+        return _SPECIAL[self.special]
+
+    @property
+    def media_symbols(self) -> tuple[str, ...]:
+        """Control pieces around and in the place of media."""
+        return tuple(
+            name
+            for each in self.modalities
+            for name in (f"<start_of_{each}>", f"<{each}_soft_token>", f"<end_of_{each}>")
+        )
+
+    @property
+    def location_symbols(self) -> tuple[str, ...]:
+        """Pieces of coordinates, which a text may hold."""
+        return tuple(f"<loc{place:04d}>" for place in range(self.location_tokens))
+
+    @property
+    def reserved_symbols(self) -> tuple[str, ...]:
+        """Control pieces without a use yet."""
+        return tuple(f"<unused{slot}>" for slot in range(self.reserved))
+
+    @property
+    def all_controls(self) -> tuple[str, ...]:
+        """All control pieces but the special ones."""
+        return (*self.control_symbols, *self.media_symbols, *self.reserved_symbols)
+
+    @property
+    def all_symbols(self) -> tuple[str, ...]:
+        """All pieces that are cut out of a text before it is encoded."""
+        return (*self.user_symbols, *self.location_symbols, *self.run_symbols)
 
     @property
     def run_symbols(self) -> tuple[str, ...]:
@@ -85,30 +161,33 @@ class TrainSettings:
     @property
     def fixed_pieces(self) -> tuple[str, ...]:
         """Pieces that are there whatever the counts say."""
-        return (*_SPECIAL, *self.control_symbols, *self.user_symbols, *self.run_symbols, *self.byte_pieces)
+        special = (piece for piece, _ in self.special_pieces)
+        return (*special, *self.all_controls, *self.all_symbols, *self.byte_pieces)
 
     def trainer_arguments(self) -> dict[str, Any]:
         """Return SentencePiece's own arguments.
 
         The dummy prefix is not among them: rows have it already.
         """
-        pad, eos, bos, unk = _SPECIAL
+        numbered = {piece: i for i, (piece, _) in enumerate(self.special_pieces)}
+        pad, eos, bos, unk = _ROLES[self.special]
         return {
-            "model_type": "bpe",
+            "model_type": self.algorithm,
             "vocab_size": self.vocab_size,
             "hard_vocab_limit": self.hard_limit,
             "character_coverage": self.character_coverage,
             "byte_fallback": self.byte_fallback,
             "split_digits": self.split_digits,
+            "split_by_unicode_script": self.script_free != "all",
             "allow_whitespace_only_pieces": self.allow_whitespace_only_pieces,
             "max_sentencepiece_length": self.max_piece_characters,
             "normalization_rule_name": "identity",
             "remove_extra_whitespaces": False,
             "max_sentence_length": 1 << 30,
-            "num_threads": self.num_threads,
-            "user_defined_symbols": [*self.user_symbols, *self.run_symbols],
-            "control_symbols": list(self.control_symbols),
-            **{"pad_id": 0, "eos_id": 1, "bos_id": 2, "unk_id": 3},
-            **{"pad_piece": pad, "eos_piece": eos, "bos_piece": bos, "unk_piece": unk},
+            "num_threads": self.num_threads if self.algorithm == "bpe" else 1,
+            "user_defined_symbols": [*self.all_symbols],
+            "control_symbols": [*self.all_controls],
+            **{f"{role}_id": numbered.get(piece, -1) for role, piece in zip(_NAMES, (pad, eos, bos, unk), strict=True)},
+            **{f"{role}_piece": piece for role, piece in zip(_NAMES, (pad, eos, bos, unk), strict=True)},
             "minloglevel": 2,
         }

@@ -3,9 +3,11 @@
 import hashlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tokenizer.count import COUNTS, word_keys
@@ -46,6 +48,31 @@ def _rising(batches: Iterable[pa.RecordBatch], what: str) -> Iterator[pa.RecordB
         yield batch
 
 
+def checked(batch: pa.RecordBatch, what: str) -> pa.RecordBatch:
+    """Pass counts on that somebody else may have written.
+
+    Raises ValueError where a word is no text or can't be one, or where its numbers contradict each other.
+    """
+    try:
+        batch.validate(full=True)
+    except pa.ArrowInvalid as error:
+        raise ValueError(f"{what}: a word is no UTF-8, or a column is damaged: {error}") from None
+    if not batch.num_rows:
+        return batch
+    if sum(column.null_count for column in batch.columns):
+        raise ValueError(f"{what}: a row has no value in one of its columns")
+    least = pc.min(batch["count"]).as_py()
+    if least < 1:
+        raise ValueError(f"{what}: a word counts {least}; at least 1 is wanted")
+    for name in ("line_starts", "documents", "capped"):
+        if pc.any(pc.greater(batch[name], batch["count"])).as_py() or pc.min(batch[name]).as_py() < 0:
+            raise ValueError(f"{what}: {name} of a word is below 0 or above its count")
+    word: Any = batch["word"]
+    if pc.any(pc.match_substring_regex(word, "[ \n]")).as_py():
+        raise ValueError(f"{what}: a word holds a space (U+2581 stands for it) or a newline, which ends words")
+    return batch
+
+
 def write_counts(path: Path | str, counts: Iterable[pa.RecordBatch]) -> str:
     """Write counts (schema COUNTS, ascending by key) as Parquet; return the file's sha256, 64 hex digits.
 
@@ -67,8 +94,9 @@ def read_counts(path: Path | str) -> Iterator[pa.RecordBatch]:
     if file.schema_arrow.remove_metadata() != _STORED.remove_metadata():
         found = ", ".join(file.schema_arrow.names)
         raise ValueError(f"{path} is no counts table: it holds {found}, not {', '.join(_STORED.names)}")
-    return _rising(map(_with_key, file.iter_batches()), str(path))
+    return _rising((_with_key(batch, str(path)) for batch in file.iter_batches()), str(path))
 
 
-def _with_key(batch: pa.RecordBatch) -> pa.RecordBatch:
+def _with_key(batch: pa.RecordBatch, what: str) -> pa.RecordBatch:
+    checked(batch, what)
     return pa.RecordBatch.from_arrays([pa.array(word_keys(batch["word"])), *batch.columns], schema=COUNTS)

@@ -14,11 +14,22 @@ from typing import Any
 from tokenizer.model import PIECE_TYPES, parse_model
 from tokenizer.settings import SPACE_SYMBOL
 
+KINDS = {".model": "model", ".tokenizer.json": "tokenizer_json", ".tiktoken": "tiktoken"}  # of a shard, by its ending
+SYMBOL_SCORE = -0.1  # of a user-defined piece in SentencePiece's search: better than any other
+_UNIGRAM = 1  # enum TrainerSpec.ModelType
 _TYPES = {name: number for number, name in PIECE_TYPES.items()}
 
 
 def exports(model: bytes) -> dict[str, bytes]:
-    """Return the files of a vocabulary by their endings; all follow from the model's bytes."""
+    """Return the files of a vocabulary by their endings; all follow from the model's bytes.
+
+    A picky model is a .model alone: other encoders would give out the pieces that only lead to others.
+    """
+    message = parse_model(model)
+    if any(piece.type == _TYPES["unused"] for piece in message.pieces):
+        return {".model": model}
+    if message.trainer_spec.model_type == _UNIGRAM:
+        return {".model": model, ".tokenizer.json": tokenizer_json(model)}
     return {".model": model, ".tokenizer.json": tokenizer_json(model), ".tiktoken": tiktoken_ranks(model)}
 
 
@@ -43,6 +54,8 @@ def tokenizer_json(model: bytes) -> bytes:
     """Return Hugging Face's tokenizer.json of a model."""
     message = parse_model(model)
     spec = message.normalizer_spec
+    is_unigram = message.trainer_spec.model_type == _UNIGRAM
+    cut_out = {_TYPES["control"], _TYPES["unknown"]} | (set() if is_unigram else {_TYPES["user_defined"]})
     added = [
         {
             "id": i,
@@ -54,7 +67,7 @@ def tokenizer_json(model: bytes) -> bytes:
             "special": piece.type != _TYPES["user_defined"],
         }
         for i, piece in enumerate(message.pieces)
-        if piece.type in (_TYPES["control"], _TYPES["unknown"], _TYPES["user_defined"])
+        if piece.type in cut_out
     ]
     unknown = next(p.piece for p in message.pieces if p.type == _TYPES["unknown"])
     scheme = "first" if spec.add_dummy_prefix else "never"
@@ -69,20 +82,36 @@ def tokenizer_json(model: bytes) -> bytes:
         "pre_tokenizer": {"type": "Metaspace", "replacement": SPACE_SYMBOL, "prepend_scheme": scheme, "split": False},
         "post_processor": None,
         "decoder": {"type": "Sequence", "decoders": [back, {"type": "ByteFallback"}, {"type": "Fuse"}, *strip]},
-        "model": {
-            "type": "BPE",
-            "dropout": None,
-            "unk_token": unknown,
-            "continuing_subword_prefix": None,
-            "end_of_word_suffix": None,
-            "fuse_unk": True,
-            "byte_fallback": any(p.type == _TYPES["byte"] for p in message.pieces),
-            "ignore_merges": False,
-            "vocab": {piece.piece: i for i, piece in enumerate(message.pieces)},
-            "merges": _merges(_normal(message)),
-        },
+        "model": _unigram(message) if is_unigram else _bpe(message, unknown),
     }
     return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _bpe(message: Any, unknown: str) -> dict[str, Any]:
+    return {
+        "type": "BPE",
+        "dropout": None,
+        "unk_token": unknown,
+        "continuing_subword_prefix": None,
+        "end_of_word_suffix": None,
+        "fuse_unk": True,
+        "byte_fallback": any(p.type == _TYPES["byte"] for p in message.pieces),
+        "ignore_merges": False,
+        "vocab": {piece.piece: i for i, piece in enumerate(message.pieces)},
+        "merges": _merges(_normal(message)),
+    }
+
+
+def _unigram(message: Any) -> dict[str, Any]:
+    """Return the vocabulary with the scores that SentencePiece's search takes."""
+    own = _TYPES["user_defined"]
+    scores = [SYMBOL_SCORE if p.type == own else p.score for p in message.pieces]
+    return {
+        "type": "Unigram",
+        "unk_id": next(i for i, p in enumerate(message.pieces) if p.type == _TYPES["unknown"]),
+        "vocab": [[piece.piece, score] for piece, score in zip(message.pieces, scores, strict=True)],
+        "byte_fallback": any(p.type == _TYPES["byte"] for p in message.pieces),
+    }
 
 
 def tiktoken_ranks(model: bytes) -> bytes:
