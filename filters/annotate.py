@@ -18,6 +18,7 @@ from filters import (
     fineweb,
     gopher,
     language,
+    licenses,
     line_corrections,
     lines,
     minhash,
@@ -105,6 +106,8 @@ def annotate(raw: pa.RecordBatch, settings: Settings, progress: Callable[[int], 
     code, score = language.identify(text)
     given = Measured(text, words, text_lines, code)
     view, measured = measure(documents["uri"], given, settings)
+    if "licenses" in settings.watch:
+        measured.append(licenses.license_signals(documents["license"], documents["policy"]))
     columns = _columns(documents, view, code, score)
     signals = _signals(columns, measured)
     return {

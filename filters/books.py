@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from filters.parts import END, IMAGE, INDEX, KIND, START, DocumentParts, ImageAddress
+from filters.parts import END, IMAGE, INDEX, KIND, START, DocumentParts, FilmAddress, ImageAddress
 from manifests.reasons import Quarantine, Skipped
 
 BLANK_LINE = b"\n\n"
@@ -68,7 +68,7 @@ def join_sections(sections: Iterable[Section]) -> tuple[bytes, DocumentParts]:
     """
     texts: list[bytes] = []
     rows: list[np.ndarray] = []
-    addresses: list[ImageAddress] = []
+    addresses: list[ImageAddress | FilmAddress] = []
     length = 0
     for section in sections:
         joiner = section.joiner if length and section.text else b""

@@ -15,7 +15,7 @@ from contextlib import suppress
 from filters import charset, html
 from filters.books import Book, NotOurs, Section, Unusable, join_sections
 from filters.epub_package import Archive, Item, Package, check_rights, read_package, resolve
-from filters.parts import DocumentParts, ImageAddress
+from filters.parts import DocumentParts, FilmAddress, ImageAddress
 from filters.xml_tree import Element
 from manifests.limits import Limits
 from manifests.reasons import Quarantine, Skipped
@@ -108,9 +108,9 @@ def _parts(parts: DocumentParts, uri: str) -> DocumentParts:
     """Return the parts with the images of the book named as "book#path"."""
     prefix = f"{_BASE}:"
 
-    def named(image: ImageAddress) -> ImageAddress:
+    def named(image: ImageAddress | FilmAddress) -> ImageAddress | FilmAddress:
         if image.uri and image.uri.startswith(prefix):
-            return ImageAddress(f"{uri}#{image.uri.removeprefix(prefix)}", image.alt)
+            return image._replace(uri=f"{uri}#{image.uri.removeprefix(prefix)}")
         return image
 
     return DocumentParts(parts.rows, [named(image) for image in parts.images])

@@ -5,7 +5,6 @@ extractor runs once over the parsed page, and the text is cut where the marks ca
 extractor's own, and no second walk over the tree is needed.
 """
 
-import html
 import posixpath
 import re
 from typing import Any, NamedTuple
@@ -15,21 +14,26 @@ import numpy as np
 from resiliparse.extract.html2text import extract_plain_text
 from resiliparse.parse.html import HTMLParserException, HTMLTree
 
-from filters import markup, prescan
+from filters import licenses, markup, prescan
 from filters.books import Unusable
+from filters.interleave import tags
 from filters.interleave.addresses import data_name
+from filters.licenses import Licensed
 from filters.page_policy import policy_lines
-from filters.parts import DocumentParts, ImageAddress, cut, order_parts
+from filters.parts import DocumentParts, FilmAddress, ImageAddress, cut, order_parts
 from filters.prescan import (
     AT,
     HAS_BASE,
     HAS_DETAILS,
     HAS_FAQ,
+    HAS_FILMS,
     HAS_HIGH_PLANES,
     HAS_JSON_LD,
     HAS_LICENSE,
     HAS_POLICY,
     HAS_REFERENCES,
+    IMAGE_HERE,
+    MAX_PLACES,
     MORE,
 )
 from manifests.limits import Limits
@@ -59,7 +63,6 @@ _LONE = re.compile(
     rb">(\s*)((?!\xc2\xa0)(?:[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf2][\x80-\xbf]{3})"
     rb"|&(?!nbsp;|#160;|#[xX][aA]0;)(?:#[0-9a-zA-Z]{2,8}|[a-zA-Z][a-zA-Z0-9]{1,31});)(\s*)<"
 )
-_ATTRIBUTE = re.compile(rb"""[\s/]([^\s/>][^\s/>=]*)(?:\s*=\s*(?:"([^"]*)"?|'([^']*)'?|([^\s>]*)))?""")
 _IMAGE_SOURCES = ("src", "data-src", "data-original", "data-lazy-src", "srcset")
 _IMAGE_ATTRIBUTES = frozenset(name.encode() for name in ("alt", *_IMAGE_SOURCES))
 _SPACE = re.compile(r"\s+")
@@ -72,8 +75,8 @@ class Page(NamedTuple):
     text: bytes  # UTF-8
     parts: DocumentParts
     markup: list[tuple[str, str]]  # json_ld | faq
-    policy: list[str]  # "meta robots: noai" ...
-    license: str | None  # address, as stated by rel="license"
+    policy: list[str]  # "meta robots: noai", "license rel: https://..." ...
+    license: str | None  # as stated where the page itself is meant (filters.licenses)
 
 
 def neutralise(page: bytes, holds: int) -> bytes:
@@ -91,7 +94,17 @@ def scan_page(page: bytes, limits: Limits, *, xml: bool = False) -> tuple[bytes,
     holds = prescan.survey(page)
     page = neutralise(page, holds)
     scan = prescan.scan(page, limits.max_nesting_depth, limits.max_attributes, xml=xml)
-    return page, scan._replace(hints=scan.hints | holds)
+    places = _with_films(page, scan.places) if holds & HAS_FILMS else scan.places
+    return page, scan._replace(hints=scan.hints | holds, places=places)
+
+
+def _with_films(page: bytes, places: np.ndarray) -> np.ndarray:
+    """Return places with those of films and sounds among them, as far as there are marks for them."""
+    room = MAX_PLACES - len(places)
+    rows = [(IMAGE_HERE, begin, end) for begin, end in tags.film_places(page)[:room]]
+    together = np.concatenate([places, np.array(rows, np.int64).reshape(-1, 3)])
+    ordered: np.ndarray = together[np.argsort(together[:, AT], kind="stable")]
+    return ordered
 
 
 def read_within(page: bytes, uri: str, limits: Limits, *, xml: bool, main_content: bool = True) -> Page:
@@ -121,13 +134,19 @@ def read_page(page: bytes, scan: prescan.Scan, uri: str, *, main_content: bool =
             marked = whole
     text, blocks, images = cut(marked, places)
     base = _base(tree, uri) if scan.hints & HAS_BASE else uri
+    at, media = images[:, 0], _addresses(page, places[images[:, 1]], base)
+    if scan.hints & HAS_FILMS and all(each.kind == "image" for each in media):
+        before = _stated_film(tree, base)
+        at, media = np.concatenate([np.zeros(len(before), np.int64), at]), before + media
+    found = [(kind, _MARK_CHARACTER.sub("", content)) for kind, content in _markup(tree, scan.hints)]
+    licensed = _licensed(tree, page, scan.hints, found, base)
     return Page(
         title=_title(tree),
         text=text,
-        parts=DocumentParts(order_parts(text, blocks, images[:, 0]), _addresses(page, places[images[:, 1]], base)),
-        markup=[(kind, _MARK_CHARACTER.sub("", content)) for kind, content in _markup(tree, scan.hints)],
-        license=_license(tree, uri) if scan.hints & HAS_LICENSE else None,
-        policy=policy_lines(tree) if scan.hints & HAS_POLICY else [],
+        parts=DocumentParts(order_parts(text, blocks, at), media),
+        markup=found,
+        license=licensed.license,
+        policy=[*(policy_lines(tree) if scan.hints & HAS_POLICY else ()), *licensed.lines],
     )
 
 
@@ -140,17 +159,12 @@ def extract(tree: Any, *, main_content: bool, skipped: list[str] | None = None) 
 
 def attributes(tag: bytes) -> dict[str, str]:
     """Return the attributes of an image's tag that count here; of a repeated one the first."""
-    found: dict[str, str] = {}
-    for name, double, single, bare in _ATTRIBUTE.findall(tag):
-        if (known := name.lower()) in _IMAGE_ATTRIBUTES:
-            value = (double or single or bare).decode("utf-8", "replace")
-            found.setdefault(known.decode(), html.unescape(value))
-    return found
+    return tags.attributes(tag, _IMAGE_ATTRIBUTES)
 
 
-def _addresses(page: bytes, places: np.ndarray, base: str) -> list[ImageAddress]:
-    """Return what the images whose tags stand at `places` say, in their order."""
-    known: dict[bytes, ImageAddress] = {}
+def _addresses(page: bytes, places: np.ndarray, base: str) -> list[ImageAddress | FilmAddress]:
+    """Return what the images, films and sounds whose tags stand at `places` say, in their order."""
+    known: dict[bytes, ImageAddress | FilmAddress] = {}
     found = []
     for begin, end in places[:, AT : MORE + 1].tolist():
         tag = page[begin:end]
@@ -160,8 +174,10 @@ def _addresses(page: bytes, places: np.ndarray, base: str) -> list[ImageAddress]
     return found
 
 
-def _address(tag: bytes, base: str) -> ImageAddress:
+def _address(tag: bytes, base: str) -> ImageAddress | FilmAddress:
     """Return address and alternative text of an image's tag; an image inside the page is named by its bytes."""
+    if film := tags.named(tag):
+        return FilmAddress(resolve(base, film.reference) if film.reference else None, film.alt, film.kind)
     named = attributes(tag)
     alt = _SPACE.sub(" ", named.get("alt", "")).strip() or None
     for name in _IMAGE_SOURCES:
@@ -204,14 +220,25 @@ def _base(tree: Any, uri: str) -> str:
     return resolve(uri, _MARK_CHARACTER.sub("", element.getattr("href"))) or uri
 
 
+def _stated_film(tree: Any, base: str) -> list[ImageAddress | FilmAddress]:
+    """Return the film or sound that a page names in its head alone (og:video, og:audio): it stands before the text."""
+    elements = tree.document.query_selector_all('meta[property^="og:"][content]')
+    given = [(each.getattr("property"), _MARK_CHARACTER.sub("", each.getattr("content"))) for each in elements]
+    found = tags.stated(given)
+    return [FilmAddress(resolve(base, found[1]), None, found[0])] if found else []
+
+
 def _markup(tree: Any, hints: int) -> list[tuple[str, str]]:
     json_ld, faq_page, details = (hints & bit != 0 for bit in (HAS_JSON_LD, HAS_FAQ, HAS_DETAILS))
     return markup.find_markup(tree, json_ld=json_ld, faq_page=faq_page, details=details)
 
 
-def _license(tree: Any, uri: str) -> str | None:
-    element = tree.document.query_selector('a[rel~="license"][href], link[rel~="license"][href]')
-    return resolve(uri, _MARK_CHARACTER.sub("", element.getattr("href"))) if element is not None else None
+def _licensed(tree: Any, page: bytes, hints: int, found: list[tuple[str, str]], base: str) -> Licensed:
+    if not licenses.may_state(page, hints & HAS_LICENSE != 0, hints & HAS_JSON_LD != 0):
+        return Licensed(None, [])
+    json_ld = [content for kind, content in found if kind == "json_ld"]
+    said = licenses.page_statements(tree, json_ld, lambda each: resolve(base, _MARK_CHARACTER.sub("", each)))
+    return licenses.settle(said)
 
 
 def _title(tree: Any) -> str | None:

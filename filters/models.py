@@ -70,6 +70,24 @@ MODELS = {
         member="hatesonar/model/model.onnx",
         license="MIT",
     ),
+    "magika_standard_v3_3.onnx": Model(  # types of files
+        sha256="fe2d2eb49c5f88a9e0a6c048e15d6ffdf86235519c2afc535044de433169ec8c",
+        requirement="magika==1.0.3",
+        member="magika/models/standard_v3_3/model.onnx",
+        license="Apache-2.0",
+    ),
+    "magika_standard_v3_3.json": Model(  # its labels and thresholds
+        sha256="ae24c742205358f6ff6dfd5facb6743fb69743dbba8373e73da58ff0cbd695db",
+        requirement="magika==1.0.3",
+        member="magika/models/standard_v3_3/config.min.json",
+        license="Apache-2.0",
+    ),
+    "naughty_words_en.txt": Model(  # no model: LDNOOBW's English list
+        sha256="af851ecef1d5f212caba17339b12ac39cc2fef7d78c74876f67237644fcee8bd",
+        requirement="dolma==1.2.1",
+        member="dolma/data/naughty_words_en.txt",
+        license="CC-BY-4.0",
+    ),
     "url_filterblacklistsv0_3_0.tar.gz": Model(  # no model: lists of URLs, 4.6 million (UT1; CC-BY-SA-4.0)
         sha256="b37eefe1f3103dfa46b21b3f407b8b23cec2958ea22028700e6cc44d80f55e9e",
         requirement="datatrove==0.10.1",

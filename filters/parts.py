@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from filters.native import kernel
 from filters.prescan import (
@@ -42,12 +43,25 @@ class ImageAddress(NamedTuple):
     uri: str | None
     alt: str | None
 
+    @property
+    def kind(self) -> str:
+        """Return what it is: to the numeric rows films and sounds are images too."""
+        return "image"
+
+
+class FilmAddress(NamedTuple):
+    """What a part says of its film or sound."""
+
+    uri: str | None
+    alt: str | None
+    kind: str  # audio | video
+
 
 class DocumentParts(NamedTuple):
     """The parts of one document."""
 
     rows: np.ndarray  # int64[n, 4]
-    images: Sequence[ImageAddress]
+    images: Sequence[ImageAddress | FilmAddress]
 
 
 MARK_BYTES = 4  # characters beyond plane 0 in UTF-8
@@ -87,8 +101,9 @@ def parts_array(documents: Sequence[DocumentParts]) -> pa.ListArray:
     index = rows[:, INDEX] + np.repeat(first_image, sizes)
     which = pa.array(index, pa.int64(), mask=rows[:, INDEX] < 0)
     images = [image for one in documents for image in one.images]
+    media = pa.array([image.kind for image in images], pa.string()).take(which)
     columns = [
-        pa.array(KIND_NAMES).take(pa.array(rows[:, KIND])),
+        pc.coalesce(media, pa.array(KIND_NAMES).take(pa.array(rows[:, KIND]))),
         pa.array(rows[:, START].astype(np.int32)),
         pa.array(rows[:, END].astype(np.int32)),
         pa.array([image.uri for image in images], pa.string()).take(which),

@@ -62,6 +62,7 @@ _CACHED_FILES = 256
 MAX_FILE_RULES = 1000  # of a tdmrep.json or ai.txt; the crawl takes a longer one for unreadable
 _WITHDRAWN = "withdrawn "  # begins the line of a no that came later
 _WITHDRAWN_WORD = "withdrawn:"  # and its word, which nobody else can say: no directive holds a colon
+LICENSE_LINE = "license "  # begins the line of a licence ("license rel: https://..."): kept, and no directive
 _UNREADABLE = "unreadable: "  # what stands for a file that nobody could read: its owner's no
 MAX_STORED_BYTES = 16 << 10  # of what an owner says of one page; all of it is heard
 MAX_STORED_WORDS = 100  # directives that nobody has defined
@@ -243,6 +244,8 @@ def _hear_anew(raw: str, agent: str) -> tuple[int | None, tuple[str, ...]]:
     if raw.startswith(_WITHDRAWN):
         reason = raw.removeprefix(_WITHDRAWN).partition(":")[0]
         return None, (f"{_WITHDRAWN_WORD}{reason}",) if reason in list(Refused) else ()
+    if raw.startswith(LICENSE_LINE):
+        return None, ()
     if is_unreadable(raw):
         return _UNREAD[raw.partition(" ")[0]]
     found = _NAMED.fullmatch(_plain(raw))

@@ -18,7 +18,7 @@ PLAIN, VOID, OPTIONAL_END, RAW_TEXT, PLAINTEXT, FOREIGN, IMAGE, META, BASE, DETA
 
 # What a page may hold beside its text: bits of `Scan.hints`.
 HAS_POLICY, HAS_JSON_LD, HAS_BASE, HAS_DETAILS = 1, 2, 4, 8
-HAS_HIGH_PLANES, HAS_REFERENCES, HAS_FAQ, HAS_LICENSE = 16, 32, 64, 128
+HAS_HIGH_PLANES, HAS_REFERENCES, HAS_FAQ, HAS_LICENSE, HAS_FILMS = 16, 32, 64, 128, 256
 
 # Kinds of places: what begins or ends there.
 IMAGE_HERE, TABLE_BEGINS, TABLE_ENDS, CODE_BEGINS, CODE_ENDS, CLOSE_TAG_MISSING = range(6)
@@ -98,7 +98,7 @@ def _name_at(page: bytes, start: int) -> bytes:
 
 
 def survey(page: bytes) -> int:
-    """Return bits for what stands anywhere in a page: HAS_HIGH_PLANES (maybe), HAS_REFERENCES, HAS_FAQ, HAS_LICENSE."""
+    """Return bits for what stands anywhere in a page: HAS_HIGH_PLANES (maybe), HAS_REFERENCES, HAS_FAQ ..."""
     return int(_survey(np.frombuffer(page, np.uint8)))
 
 
@@ -137,6 +137,13 @@ def _character_classes() -> np.ndarray:
 _KEYS, _KINDS = _name_table()
 _SPACE, _CLOSE, _SLASH, _EQUALS = 1, 2, 4, 8
 _CLASS = _character_classes()
+_MP, _M4, _OG, _VIDEO, _AUDIO, _OG_VIDEO, _OG_AUDIO, _WEB, _MOV, _MKV, _WAV, _FLA, _OPU = (
+    np.uint32(int.from_bytes(word))
+    for word in (
+        *(b".mp", b".m4", b".og", b"<vid", b"<aud", b"og:v", b"og:a"),
+        *(b".web", b".mov", b".mkv", b".wav", b".fla", b".opu"),
+    )
+)
 _ROBOTS, _TDM, _CONTENT, _US, _LD_JSON = (
     np.frombuffer(word, np.uint8) for word in (b"robots", b"tdm-", b"content-", b"corpusmill", b"ld+json")
 )
@@ -349,14 +356,23 @@ def _begin_element(walk: Any, key: int, what: int, begin: int) -> bool:
 
 @kernel
 def _survey(data: Any) -> int:
-    """Find "&#", "FAQP", "=\"lic" and bytes of planes 15 and 16 in one pass that the compiler makes vectors of."""
-    highest = references = faq = license = 0
+    """Find "&#", "FAQP", "=\"lic", bytes of planes 15 and 16, and what films and sounds are named by.
+
+    One pass that the compiler makes vectors of.
+    """
+    highest = references = faq = license = films = 0
     for i in range(len(data) - 4):
         highest = max(highest, data[i])
         references += (data[i] == 38) & (data[i + 1] == 35)
         faq += (data[i] == 70) & (data[i + 1] == 65) & (data[i + 2] == 81) & (data[i + 3] == 80)
         license += (data[i] == 34) & (data[i + 1] == 108) & (data[i + 2] == 105) & (data[i + 3] == 99)
+        three = np.uint32(data[i]) << 16 | np.uint32(data[i + 1] | 32) << 8 | np.uint32(data[i + 2] | 32)
+        four = three << 8 | np.uint32(data[i + 3] | 32)
+        films += (three == _MP) | (three == _M4) | (three == _OG) | (four == _VIDEO) | (four == _AUDIO)
+        films += (four == _OG_VIDEO) | (four == _OG_AUDIO) | ((four == _WEB) & (data[i + 4] | 32 == 109))
+        films += (four == _MOV) | (four == _MKV) | (four == _WAV) | (four == _FLA) | (four == _OPU)
     bits = HAS_HIGH_PLANES if highest >= 0xF3 else 0
+    bits |= (films > 0) * HAS_FILMS
     return bits | (references > 0) * HAS_REFERENCES | (faq > 0) * HAS_FAQ | (license > 0) * HAS_LICENSE
 
 

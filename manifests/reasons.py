@@ -161,6 +161,7 @@ class Missing(StrEnum):
     DROPPED = "dropped"  # dropped/<rule of the media job>
     REFUSED = "refused"  # refused/<reason>
     QUARANTINED = "quarantined"  # quarantined/<reason>
+    SKIPPED = "skipped"  # skipped/<reason>
 
 
 class FetchFailed(StrEnum):

@@ -13,11 +13,13 @@ import pyarrow.parquet as pq
 import pytest
 from dulwich.objects import Blob, Commit, Tree
 from dulwich.repo import Repo
+from report_page import Page
 
 from filters.code.packing import END, FIM_MIDDLE, FIM_PREFIX, FIM_SUFFIX, REPO_NAME
 from pipelines.demo_input import fetch_package
 
 JOB = "code"
+ALLOWED = "--set=code.max_quarantined_fraction=0.5"
 KEEP_ALL = "--set=code.licenses.keep=[permissive,none,weak_copyleft,copyleft,unknown,restricted]"
 APACHE = "# Licensed under the Apache License, Version 2.0 (the 'License');\n"
 GPL = (
@@ -32,6 +34,10 @@ HUMAN_EVAL = (
     "        for idx2, elem2 in enumerate(numbers):\n            if idx != idx2:\n"
     "                distance = abs(elem - elem2)\n                if distance < threshold:\n"
     "                    return True\n    return False\n"
+)
+MBPP = (
+    "R = 3\nC = 3\ndef min_cost(cost, m, n):\n    tc = [[0 for x in range(C)] for x in range(R)]\n"
+    "    tc[0][0] = cost[0][0]\n    for i in range(1, m+1):\n        tc[i][0] = tc[i-1][0] + cost[i][0]\n"
 )
 
 
@@ -154,6 +160,7 @@ def folder(tmp_path_factory):
         "README.md": b"# Title\n\nSee [the guide](docs/guide.md) and ![a chart](chart.png).\n",
         "key.py": b"AWS_KEY = 'AKIAQYLPMN5HHHFPZAM2'  # mail jane.roe@corp.example.org\n",
         "eval.py": HUMAN_EVAL.encode(),
+        "tasks.py": f"# tasks\n{MBPP}".encode(),
         "min.js": b"var a=" + b"function(b){return b+1}," * 200 + b"0;\n",
         "notebook.ipynb": json.dumps(notebook()).encode(),
         ".git/config": b'[remote "origin"]\n\turl = git@git.example:jane/checkout.git\n',
@@ -190,16 +197,30 @@ def stack(path):
         ("c/three", "add.go", body, ["MIT"], 40),
         ("Gone/four", "x.go", "package x\n\nfunc x() {}\n", ["MIT"], None),
         ("d/five", "../up.go", "package x\n", ["MIT"], None),
+        ("e/six", "same.go", body.replace("add", "sum"), ["MIT"], 5),
+        ("f/seven", "same.go", body.replace("add", "sum"), ["BSD-3-Clause"], 5),
     ]
     names = ("max_stars_repo_name", "max_stars_repo_path", "content", "max_stars_repo_licenses", "max_stars_count")
     pq.write_table(pa.table(dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))), path)
 
 
+def evaluation(folder):
+    """Files as HumanEval and MBPP have them, and the setting that names them."""
+    items = {"humaneval": {"prompt": HUMAN_EVAL}, "mbpp": {"text": "Find the least cost of a path.", "code": MBPP}}
+    for name, item in items.items():
+        (folder.parent / f"{name}.jsonl").write_text(json.dumps({"task_id": 1, **item}) + "\n")
+    uris = [(name, str(folder.parent / f"{name}.jsonl")) for name in items]
+    sets = [{"name": name, "uri": uri, "fields": [list(items[name])[-1]]} for name, uri in uris]
+    return f"--set=code.decontaminate={json.dumps({'sets': sets})}"
+
+
+def given(folder):
+    sets = ("--set=code.shards=2", "--set=code.opt_out.owners=[gone]")
+    return ("--quiet", KEEP_ALL, ALLOWED, *sets, evaluation(folder))
+
+
 def code(folder, out, *more, status=0):
-    (folder.parent / "eval.jsonl").write_text(json.dumps({"task_id": "HumanEval/0", "prompt": HUMAN_EVAL}) + "\n")
-    sets = json.dumps({"sets": [{"name": "humaneval", "uri": str(folder.parent / "eval.jsonl"), "fields": ["prompt"]}]})
-    common = ("--quiet", KEEP_ALL, "--set=code.shards=2", "--set=code.opt_out.owners=[gone]")
-    return jobs.run("code", folder, "--out", out, *common, f"--set=code.decontaminate={sets}", *more, status=status)
+    return jobs.run("code", folder, "--out", out, *given(folder), *more, status=status)
 
 
 @pytest.fixture(scope="module")
@@ -263,6 +284,13 @@ def test_the_copy_with_the_freest_licence_and_most_stars_stays(done):
     assert gone == {"a/one": "exact_duplicate", "b/two": "exact_duplicate"}
 
 
+def test_of_equals_the_smallest_id_stays(done):
+    (kept,) = [row for row in rows(done) if row["title"] == "same.go"]
+    (gone,) = [row for row in rows(done, "dropped") if row["title"] == "same.go"]
+    assert kept["id"] < gone["id"]
+    assert gone["kept_id"] == kept["id"]
+
+
 def test_who_opted_out_is_counted_and_not_read(done):
     assert [row["reason"] for row in rows(done, "refused")] == ["opt_out_owner"]
     assert not any("func x()" in row["text"] for row in rows(done))
@@ -282,6 +310,7 @@ def test_secrets_and_people_are_masked_and_told_where(done):
 def test_benchmark_items_and_minified_files_go(done):
     gone = {row["uri"].partition(":")[2]: row["reason"] for row in rows(done, "dropped")}
     assert gone["checkout/eval.py"] == "decontamination_v1/humaneval"
+    assert gone["checkout/tasks.py"] == "decontamination_v1/mbpp"
     assert gone["checkout/min.js"].startswith(("starcoder2_v1/", "source_v1/is_minified"))
 
 
@@ -309,6 +338,29 @@ def test_a_repository_document_holds_its_files_imports_first(done):
     assert 0 < len(bare) < len(by_name)
 
 
+def test_the_report_tells_languages_licences_and_fates(done):
+    told = jobs.run("report", "--out", done)
+    page = Page(next(done.glob("report/*.html")).read_bytes())
+    ledger = jobs.manifest(done, JOB)["ledger"]
+    assert str(done / "report") in told
+    for said in (
+        "Classes of licence",
+        "Repository documents",
+        "Go",
+        "Lua",
+        "Python",
+        "MIT",
+        "Apache-2.0",
+        "GPL-2.0-or-later",
+        "pyaskalono",
+        "owner/named",
+    ):
+        assert said in page.words
+    assert f"of whatever kind {ledger['in']}" in page.words.replace("  ", " ")
+    assert "code_unsafe_path 5" in page.words  # one of the rows of the stack, and four of the archive's members
+    assert "jane.roe" not in page.words
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("more", [("--workers", "2"), ("--workers", "1", "--", "--direct_runner_bundle_repeat=1")])
 def test_workers_and_replays_change_no_byte(folder, done, tmp_path, more):
@@ -318,9 +370,7 @@ def test_workers_and_replays_change_no_byte(folder, done, tmp_path, more):
 
 @pytest.mark.long
 def test_a_killed_run_goes_on_to_the_same_digest(folder, done, tmp_path):
-    sets = json.dumps({"sets": [{"name": "humaneval", "uri": str(folder.parent / "eval.jsonl"), "fields": ["prompt"]}]})
-    more = (KEEP_ALL, "--set=code.shards=2", "--set=code.opt_out.owners=[gone]", f"--set=code.decontaminate={sets}")
-    process = jobs.start("code", folder, "--out", tmp_path, "--quiet", "--workers", "1", *more)
+    process = jobs.start("code", folder, "--out", tmp_path, "--workers", "1", *given(folder))
     assert jobs.wait_for(lambda: len(jobs.markers(tmp_path)) >= 3, process)
     jobs.kill(process)
     code(folder, tmp_path, "--workers", "1")

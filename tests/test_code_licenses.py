@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filters.code.dep5 import Gold, agreement
+from filters.code.dep5 import paragraphs
 from filters.code.license_classes import CLASSES, class_of_expression
+from filters.code.license_gold import Gold, agreement
 from filters.code.licenses import Folders, Verdict, of_file, of_text
 from filters.code.names import is_license_name, unsafe, vendor_root
 from pipelines.demo_input import fetch_package
@@ -18,6 +19,7 @@ GNU = "you can redistribute it under the terms of the GNU {kind}General Public L
     [
         ("// SPDX-License-Identifier: (MIT OR Apache-2.0)\n", "(MIT OR Apache-2.0)"),
         ("/* SPDX-License-Identifier: GPL-2.0+ */\n", "GPL-2.0-or-later"),
+        ("# SPDX-License-Identifier: apache-2.0 or mit\n", "Apache-2.0 OR MIT"),
         ("# SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note\n", "GPL-2.0-only WITH Linux-syscall-note"),
         (GNU.format(kind="", rest=" version 3"), "GPL-3.0-only"),
         (
@@ -92,11 +94,54 @@ def test_vendored_projects(path, root):
     assert vendor_root(path) == root
 
 
+DEP5 = """Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/
+
+Files: *
+License: GPL-2+
+
+Files: src/*.js lib/jquery.[js]
+License: Expat or Apache-2
+
+Files: 文書/*
+License: other
+"""
+
+
+def test_a_dep5_file_speaks_of_files_by_name_and_of_all_others():
+    mit = Verdict("MIT", "text", 1.0, "sub/LICENSE")
+    folders = Folders({"sub/LICENSE": mit}, {"debian/copyright": paragraphs(DEP5)})
+    assert folders.of("src/a.js") == Verdict("MIT OR Apache-2.0", "dep5", 1.0, "debian/copyright")
+    assert folders.of("src/a.c").expression == "GPL-2.0-or-later"
+    assert folders.of("sub/a.c").expression == "MIT"  # the nearest text before a word about all files
+    assert folders.of("sub/src/a.js").expression == "MIT OR Apache-2.0"
+    assert folders.of("lib/jquery.j").expression == "GPL-2.0-or-later"  # brackets are no pattern there
+    assert folders.of("文書/一.txt").expression == "LicenseRef-unknown"
+    assert folders.of("vendor/x/a.c").expression is None
+
+
+def test_a_pattern_that_would_run_for_ever_does_not():
+    known = paragraphs(f"Format: x\n\nFiles: {'*a' * 40}b\nLicense: MIT\n")
+    assert Folders({}, {"debian/copyright": known}).of("a" * 1000).expression is None
+
+
+@given(st.text(st.sampled_from("Format:\nFiles: *License GPL+-2or,()"), max_size=80))
+def test_any_text_is_dep5_or_not(text):
+    assert all(each.patterns for each in paragraphs(f"Format: x\n{text}"))
+
+
 def test_names_of_licence_files():
     assert all(
         map(
             is_license_name,
-            ["LICENSE", "COPYING.LESSER", "a/LICENSE-MIT", "MIT-LICENSE.txt", "LICENSES/MIT.txt", "UNLICENSE"],
+            [
+                "LICENSE",
+                "COPYING.LESSER",
+                "a/LICENSE-MIT",
+                "MIT-LICENSE.txt",
+                "LICENSES/MIT.txt",
+                "UNLICENSE",
+                ".reuse/dep5",
+            ],
         )
     )
     assert not any(map(is_license_name, ["license.py", "licenses.rb", "README", "src/copying.c"]))

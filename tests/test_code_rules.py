@@ -9,31 +9,48 @@ from hypothesis import strategies as st
 from pygments.lexers import get_lexer_by_name
 from pygments.token import Comment
 
+from filters.code import ambiguous
 from filters.code.characters import count_characters
 from filters.code.comments import comment_signals, lexed_count, quick_count
-from filters.code.language import identify, is_data
+from filters.code.issues import ISSUE
+from filters.code.language import UNKNOWN, identify, is_data, types_of
 from filters.code.rule_sets import CODE_RULE_SETS, license_rules
 from filters.code.shape import is_named_text, parses, shape_signals, visible_chars
+from filters.code.starcoder import bounds, starcoder_signals
+from filters.models import fetch_model
 from filters.rules import judge
 
 
 def measured(text, language="Python", path="a.py", generated=False):
     column = pa.array([text], pa.string())
+    characters = count_characters(column)
     batches = [
-        count_characters(column),
+        characters,
+        starcoder_signals(characters, [path], [language]),
         comment_signals(column, [language]),
         shape_signals(column, [path], [language], [generated]),
-        pa.RecordBatch.from_pydict({"is_data": pa.array([0], pa.int64())}),
+        pa.RecordBatch.from_pydict(
+            {
+                "is_data": pa.array([int(is_data(language, types_of([language])[0]))], pa.int64()),
+                "is_unknown_language": pa.array([int(language == UNKNOWN)], pa.int64()),
+            }
+        ),
     ]
     return pa.RecordBatch.from_pydict({n: batch[n] for batch in batches for n in batch.schema.names})
 
 
-def failing(text, language, rules, path="a.py"):
-    signals = measured(text, language, path)
+EXTENSIONS = {"HTML": "html", "Rust": "rs", "YAML": "yml", "JSON": "json", "C": "c"}
+
+
+def failing(text, language, rules, path=None):
+    signals = measured(text, language, path or f"a.{EXTENSIONS.get(language, 'py')}")
     failed = int(judge(CODE_RULE_SETS[rules], signals, pa.array([language])).failed[0])
     return {rule.name.partition("/")[2] for i, rule in enumerate(CODE_RULE_SETS[rules]) if failed >> i & 1}
 
 
+WORDS = "some words of code\n" * 60
+PAGE = "<script>" + "var words;\n" * 70 + "</script><p>" + "shown words " * 9 + "</p>\n"
+ENCODED = {"encoded_fraction", "mean_line_chars"}
 CASES = [
     pytest.param("name = 1\n" * 100_001, "Python", "starcoder2_v1", {"line_count"}, id="more than 100,000 lines"),
     pytest.param("a" * 1001 + "\n" + "b\n" * 40, "C", "starcoder2_v1", {"max_line_chars"}, id="a line of 1,001"),
@@ -67,12 +84,65 @@ CASES = [
         id="YAML of 40 signs",
     ),
     pytest.param("a b c d\n" * 9, "C", "redpajama_code_v1", {"letters_per_token"}, id="fewer than 1.5 letters a token"),
+    pytest.param("word " * 201 + "\n" * 20, "C", "redpajama_code_v1", {"max_line_chars"}, id="a line of 1,005"),
+    pytest.param("word " * 21 + "\n", "C", "redpajama_code_v1", {"mean_line_chars"}, id="one line of 105"),
+    pytest.param("word(){};[]=+-*/\n" * 9, "C", "redpajama_code_v1", {"alnum_fraction"}, id="signs mostly"),
+    pytest.param(f"{WORDS}x = '{'aB3/' * 257}'\n", "TeX", "starcoder2_v1", {"max_encoded_run"}, id="base64 of 1,028"),
+    pytest.param(f"{WORDS}x = '{'aB3/' * 256}'\n", "TeX", "starcoder2_v1", set(), id="base64 of 1,024 stays"),
+    pytest.param("x = '" + "\\x4a" * 40 + "'\n", "C", "starcoder2_v1", ENCODED, id="hex pairs for the most part"),
+    pytest.param(
+        "<p>" + "shown words " * 9 + "</p>\n", "HTML", "starcoder2_v1", set(), id="a page that shows its text"
+    ),
+    pytest.param("<p>words</p>\n", "HTML", "starcoder2_v1", {"visible_char_count"}, id="a page of five letters"),
+    pytest.param(PAGE, "HTML", "starcoder2_v1", {"visible_fraction"}, id="a page that is script for the most part"),
+    pytest.param(PAGE, "HTML", "starcoder_v1", {"visible_fraction"}, id="the same in the first version"),
+    pytest.param('{"alpha": "beta"}\n' * 300, "JSON", "starcoder_v1", {"data_char_count"}, id="JSON of 5,400"),
+    pytest.param(
+        "var a=function(b){return(b)};" * 40 + "\n", "JavaScript", "source_v1", {"is_minified"}, id="one long line"
+    ),
+    pytest.param("a, b\n" * 40, "CSV", "source_v1", {"is_data"}, id="a table"),
+    pytest.param("words\n" * 40, "Unknown", "source_v1", {"is_unknown_language"}, id="no known language"),
 ]
+
+
+def test_every_rule_has_a_case_that_fails_it():
+    seen = {f"{case.values[2]}/{name}" for case in CASES for name in case.values[3]}
+    seen |= {f"starcoder_v1/{name}" for case in BY_EXTENSION for name in case.values[3]}
+    every = {rule.name for rules in CODE_RULE_SETS.values() for rule in rules}
+    assert every - seen == {rule.name for rule in CODE_RULE_SETS["issues_v1"]}  # these have a test of their own
 
 
 @pytest.mark.parametrize(("text", "language", "rules", "expected"), CASES)
 def test_stated_cases(text, language, rules, expected):
     assert failing(text, language, rules) == expected
+
+
+BY_EXTENSION = [
+    pytest.param("x <- 1 " * 300 + "\n", "R", "a.r", set(), id="R has no bound on lines"),
+    pytest.param("abc " * 251 + "\n", "C", "a.c", {"max_line_chars", "mean_line_chars"}, id="C has"),
+    pytest.param("a" * 501 + "\n" * 20, "GLSL", "a.fsh", {"max_line_chars"}, id="a fragment shader of 501 in a line"),
+    pytest.param("a" * 500 + "\n" * 20, "GLSL", "a.fsh", set(), id="a fragment shader of 500 in a line"),
+    pytest.param("a" * 501 + "\n" * 20, "GLSL", "a.vsh", set(), id="another shader of 501"),
+    pytest.param("(define a 1)\n" * 9, "Racket", "a.rkt", {"is_starcoder_pair"}, id="an extension that was left out"),
+    pytest.param("(define a 1)\n" * 9, "Racket", "a.scrbl", set(), id="another of the same language"),
+    pytest.param("mov al, 1\n" * 9, "Nim", "a.nim", {"is_starcoder_pair"}, id="a language that was left out"),
+    pytest.param("1 2 3 4 ab\n" * 9, "Ada", "a.ads", {"alphabetic_fraction"}, id="letters of an Ada specification"),
+    pytest.param("1 2 3 4 ab\n" * 9, "Ada", "a.adb", set(), id="and not of a body"),
+    pytest.param("% $ # @ !\n" * 9, "SAS", "a.sas", set(), id="SAS has no bound on letters and numbers"),
+    pytest.param("all:\n\techo one two\n" * 4, "Makefile", "src/Makefile", set(), id="a name without extension"),
+    pytest.param("comment\n" * 9, ISSUE, "issues/7", set(), id="issues have rules of their own"),
+]
+
+
+@pytest.mark.parametrize(("text", "language", "path", "expected"), BY_EXTENSION)
+def test_starcoders_bounds_are_those_of_the_extension(text, language, path, expected):
+    assert failing(text, language, "starcoder_v1", path) == expected
+
+
+def test_starcoders_table_has_as_many_pairs_as_were_kept():
+    assert len(bounds()) == 266
+    assert len({language for language, _ in bounds()}) == 88
+    assert sum(each.max_line is None for each in bounds().values()) == 30
 
 
 def test_named_text_files_stay():
@@ -150,12 +220,56 @@ def test_languages_have_linguists_names():
         "無.py": b"x = 1\n",
         "data.csv": b"a,b\n1,2\n",
     }
-    names, kinds, _ = identify(list(files), list(files.values()))
-    assert names == ["C++", "C", "Ruby", "Makefile", "Perl", "Erlang", "Python", "CSV"]
-    assert is_data(names[-1], kinds[-1])
+    found = identify(list(files), list(files.values()))
+    assert found.names == ["C++", "C", "Ruby", "Makefile", "Perl", "Erlang", "Python", "CSV"]
+    assert is_data(found.names[-1], types_of(found.names)[-1])
     assert not is_data("TOML", "data")
 
 
 def test_a_licence_rule_for_each_class_that_is_not_kept():
     rules = license_rules(frozenset({"permissive"}), ("permissive", "copyleft", "none"))
     assert [rule.name for rule in rules] == ["license_v1/copyleft", "license_v1/none"]
+
+
+@pytest.fixture(scope="module")
+def magika():
+    for name in (ambiguous.MODEL, ambiguous.CONFIG):
+        fetch_model(name)
+
+
+CPP = (
+    b"#include <vector>\nstatic std::vector<int> make() { return {1, 2}; }\n"
+    b"template <class T> T twice(T x) { return x + x; }\n" * 2
+)
+SHELL = b'#include\nif [ -f /etc/x ]; then\n  echo "found $1"\n  exit 1\nfi\nfor i in a b; do echo $i; done\n' * 3
+
+
+def test_the_model_is_asked_only_where_rules_leave_it_open(magika):
+    files = {"a.inc": CPP, "a.py": SHELL, "run": SHELL, "short": b"x = 1\n", "words": "日 ".encode() * 60}
+    found = identify(list(files), list(files.values()))
+    names, scores = ambiguous.settle(found.names, found.candidates, list(files.values()))
+    assert len(found.candidates[0]) > 1 and found.candidates[1] == ["Python"] and not found.candidates[2]
+    assert names[:4] == ["C++", "Python", "Shell", "Unknown"]
+    assert scores[0] < 1 and scores[1] == 1 and 0.9 <= scores[2] <= 1
+    assert all(round(score, 2) == score for score in scores)
+
+
+def test_an_answer_that_rules_exclude_does_not_count(magika):
+    names, scores = ambiguous.settle(["C"], [["C", "C++"]], [SHELL])
+    assert (names, scores) == (["C"], [1.0])
+
+
+@given(st.binary(max_size=6000))
+def test_the_model_reads_both_ends_without_the_white_space_around_them(payload):
+    made = ambiguous.features(payload).tolist()
+    first, last = payload[:4096].lstrip()[:1024], payload[-4096:].rstrip()[-1024:]
+    assert made == [*first, *[256] * (1024 - len(first)), *[256] * (1024 - len(last)), *last]
+
+
+def test_an_issue_that_one_user_wrote_at_length_goes():
+    names = ("issue_char_count", "issue_lone_char_count", "issue_lone_event_count")
+    cases = [(200, 0, 0), (199, 0, 0), (7000, 7000, 10), (7001, 7001, 1), (9000, 0, 0), (500, 500, 11)]
+    signals = pa.table({name: [case[i] for case in cases] for i, name in enumerate(names)}).to_batches()[0]
+    failed = judge(CODE_RULE_SETS["issues_v1"], signals, pa.array([ISSUE] * len(cases))).failed
+    assert [int(each) for each in failed] == [0, 1, 0, 2, 0, 4]
+    assert not judge(CODE_RULE_SETS["issues_v1"], signals, pa.array(["Markdown"] * len(cases))).failed.any()

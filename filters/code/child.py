@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from filters import minhash, segmentation
 from filters.charset import decode
-from filters.code import archives, language, licenses, notebooks
+from filters.code import ambiguous, archives, dep5, issues, language, licenses, notebooks
 from filters.code.characters import CHARACTERS_VERSION, count_characters
 from filters.code.comments import COMMENTS_VERSION, comment_signals
 from filters.code.license_classes import CLASSES, CLASSES_VERSION, class_of_expression
@@ -25,6 +25,7 @@ from filters.code.masking import NAME, MaskedCode, Places, mask_code
 from filters.code.masking import versions as masking_versions
 from filters.code.names import NAMES_VERSION, is_binary, is_lfs_pointer, vendor_root
 from filters.code.shape import SHAPE_VERSION, shape_signals
+from filters.code.starcoder import STARCODER_VERSION, starcoder_signals
 from filters.guard_child import WHOLE_BATCH, Outputs, Progress, Worker
 from filters.parts import CODE, NO_IMAGES, DocumentParts, order_parts, parts_array
 from filters.plain import markdown_parts, plain_parts
@@ -55,6 +56,7 @@ class Settings:
     near: dict[str, int] | None = field(default_factory=lambda: {"bands": 20, "rows": 13, "ngram": 5})
     mask: tuple[str, ...] = (*MASKED, NAME)
     treat_as: dict[str, str] = field(default_factory=dict)  # SPDX identifier -> class of licence
+    ambiguous: str | None = None  # the model that is asked where linguist's rules leave several languages or none
 
 
 def versions() -> dict[str, Any]:
@@ -63,13 +65,15 @@ def versions() -> dict[str, Any]:
         "code": VERSION,
         "names": NAMES_VERSION,
         "archives": archives.ARCHIVES_VERSION,
-        "language": [language.LANGUAGE_VERSION, language.detector()],
+        "language": [language.LANGUAGE_VERSION, language.detector(), ambiguous.AMBIGUOUS_VERSION],
         "licenses": licenses.detector(),
         "license_classes": CLASSES_VERSION,
         "notebooks": notebooks.NOTEBOOKS_VERSION,
+        "issues": issues.ISSUES_VERSION,
         "characters": CHARACTERS_VERSION,
         "comments": COMMENTS_VERSION,
         "shape": SHAPE_VERSION,
+        "starcoder": STARCODER_VERSION,
         "segmentation": segmentation.segmentation_digest(),
         "minhash": minhash.MINHASH_VERSION,
         **masking_versions(),
@@ -88,6 +92,8 @@ def factory(config: Mapping[str, Any]) -> Worker:
             return _verdicts(batch, progress)
         return annotate(batch, settings, progress)
 
+    if settings.ambiguous:
+        ambiguous.load()
     work(_specimen(), lambda row: None)
     return work
 
@@ -103,7 +109,8 @@ def _verdicts(batch: pa.RecordBatch, progress: Progress) -> Outputs:
     for row, (text, path) in enumerate(zip(batch["license_text"], batch["path"].to_pylist(), strict=True)):
         progress(row)
         body = decode(text.as_buffer().to_pybytes(), None, is_markup=False).text.decode()
-        said.append(json.dumps(licenses.of_text(body, path)))
+        known = [[each.patterns, each.license] for each in dep5.paragraphs(body)]
+        said.append(json.dumps({"paragraphs": known} if known else licenses.of_text(body, path)))
     return {"verdicts": pa.RecordBatch.from_pydict({"path": batch["path"], "verdict": pa.array(said, pa.string())})}
 
 
@@ -124,22 +131,24 @@ def annotate(raw: pa.RecordBatch, settings: Settings, progress: Progress) -> dic
     progress(WHOLE_BATCH)
     given = raw.take(pa.array(found.rows, pa.int32()))
     paths = given["path"].to_pylist()
-    languages, kinds, generated = language.identify(paths, found.payloads)
+    languages, scores, generated = _languages(paths, found.payloads, settings.ambiguous is not None)
+    kinds = language.types_of(languages)
     texts, cells = _notebooks(found.texts, languages)
-    inherited = given["inherited"].to_pylist()
-    verdicts = [_license(text, said) for text, said in zip(found.texts, inherited, strict=True)]
+    said = _issues(given["media_type"].to_pylist(), texts, languages)
+    inherited = zip(found.texts, languages, given["inherited"].to_pylist(), strict=True)
+    verdicts = [_license("" if name == issues.ISSUE else text, above) for text, name, above in inherited]
     plain = pa.array(texts, pa.string())
     measured = _measured(plain, paths, languages, kinds, generated)
     masked = mask_code(plain, settings.mask, cells)
     ids = record_ids(given["uri"].to_pylist(), given["digest"].to_pylist())
     words = segmentation.segment(masked.text)
     record = {"key": pa.array(keys_of(ids), KEY), "id": ids, "row": pa.array(found.rows, pa.int32())}
-    own = _own_signals(given, languages, verdicts, settings.treat_as)
+    own = _own_signals(given, languages, scores, verdicts, settings.treat_as)
     signals = pa.RecordBatch.from_pydict(
-        {**record, **own, **_view_signals(masked.text, words), **_columns([*measured, masked.counts])}
+        {**record, **own, **_view_signals(masked.text, words), **_columns([*measured, said, masked.counts])}
     )
     return {
-        "documents": _documents(given, record, masked, languages, verdicts),
+        "documents": _documents(given, record | {"language_score": own["language_score"]}, masked, languages, verdicts),
         "signals": signals,
         "bands": _bands(words, signals, settings),
         "quarantined": pa.RecordBatch.from_pylist([{**row, "row": None} for row in found.quarantined], QUARANTINED),
@@ -217,6 +226,31 @@ def _notebooks(texts: list[str], languages: list[str]) -> tuple[list[str], list[
     return out, cells
 
 
+def _issues(types: list[str | None], texts: list[str], languages: list[str]) -> pa.RecordBatch:
+    """Put issues in the place of their rows; return what rules read of them, -1 for all other files.
+
+    issue_char_count, issue_event_count; the same of issues with one user, 0 for those of several.
+    """
+    counts = np.full((4, len(texts)), -1, np.int64)
+    for row, kind in enumerate(types):
+        if kind != issues.MEDIA_TYPE:
+            continue
+        try:
+            found = issues.issue_text(texts[row])
+        except issues.NotAnIssue:
+            found = issues.Issue("", 0, 0, 0)
+        texts[row], languages[row] = found.text, issues.ISSUE
+        alone = found.user_count < 2
+        counts[:, row] = (
+            found.char_count,
+            found.event_count,
+            found.char_count * alone,
+            found.event_count * alone,
+        )
+    names = ("issue_char_count", "issue_event_count", "issue_lone_char_count", "issue_lone_event_count")
+    return pa.RecordBatch.from_arrays([pa.array(row) for row in counts], names=list(names))
+
+
 def _license(text: str, inherited: str | None) -> licenses.Verdict:
     own = licenses.of_file(text)
     if own.expression is not None:
@@ -224,29 +258,47 @@ def _license(text: str, inherited: str | None) -> licenses.Verdict:
     return licenses.Verdict(*json.loads(inherited)) if inherited else licenses.NONE
 
 
+def _languages(paths: list[str], payloads: list[bytes], with_model: bool) -> tuple[list[str], list[float], list[bool]]:
+    """Return (language, score, whether linguist calls it generated) of each file."""
+    found = language.identify(paths, payloads)
+    if not with_model:
+        return found.names, [1.0] * len(paths), found.generated
+    return *ambiguous.settle(found.names, found.candidates, payloads), found.generated
+
+
 def _measured(
     text: pa.StringArray, paths: list[str], languages: list[str], kinds: list[str], generated: list[bool]
 ) -> list[pa.RecordBatch]:
     data = [int(language.is_data(name, kind)) for name, kind in zip(languages, kinds, strict=True)]
     vendored = [int(vendor_root(path) is not None) for path in paths]
+    characters = count_characters(text)
     return [
-        count_characters(text),
+        characters,
+        starcoder_signals(characters, paths, languages),
         comment_signals(text, languages),
         shape_signals(text, paths, languages, generated),
         pa.RecordBatch.from_pydict(
-            {"is_data": pa.array(data, pa.int64()), "is_vendored": pa.array(vendored, pa.int64())}
+            {
+                "is_data": pa.array(data, pa.int64()),
+                "is_vendored": pa.array(vendored, pa.int64()),
+                "is_unknown_language": pa.array([int(name == language.UNKNOWN) for name in languages], pa.int64()),
+            }
         ),
     ]
 
 
 def _own_signals(
-    given: pa.RecordBatch, languages: list[str], verdicts: list[licenses.Verdict], treat_as: Mapping[str, str]
+    given: pa.RecordBatch,
+    languages: list[str],
+    scores: list[float],
+    verdicts: list[licenses.Verdict],
+    treat_as: Mapping[str, str],
 ) -> dict[str, pa.Array]:
     classes = [class_of_expression(each.expression, treat_as) for each in verdicts]
     one_hot = {f"license_{name}": pa.array([int(each == name) for each in classes], pa.int64()) for name in CLASSES}
     return {
         "language": pa.array(languages, pa.string()),
-        "language_score": pa.array(np.ones(len(languages)), pa.float32()),
+        "language_score": pa.array(scores, pa.float32()),
         "repository": given["repository"],
         "path": given["path"],
         "stars": given["stars"],
@@ -292,7 +344,6 @@ def _documents(
         **record,
         **{name: given[name] for name in ("uri", "fetched_at", "digest", "media_type", "policy")},
         "language": pa.array(languages, pa.string()),
-        "language_score": pa.array(np.ones(len(bodies)), pa.float32()),
         "license": pa.array([each.expression for each in verdicts], pa.string()),
         "title": given["path"],
         "text": masked.text,
@@ -311,7 +362,7 @@ def _markup(verdict: licenses.Verdict, spans: Places) -> list[dict[str, str]]:
 
 def _parts(body: bytes, name: str, uri: str, cells: Places) -> DocumentParts:
     """Return Markdown's parts with its pictures, a notebook's cells, or all of a file as one part."""
-    if name == "Markdown":
+    if name in ("Markdown", issues.ISSUE):
         return markdown_parts(body, uri)
     if name == "Text":
         return plain_parts(body)

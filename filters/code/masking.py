@@ -1,24 +1,34 @@
 """Secrets and personal data in code: found, masked by class, and told where they stood."""
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from filters.code.people import PEOPLE_VERSION, TOKEN, find_people
+from filters.code.assigned import ASSIGNED_VERSION, find_assigned, rows_with_assigned
+from filters.code.people import PEOPLE_VERSION, find_people
+from filters.code.people import TOKEN as PERSON
 from filters.personal import find, mask
+from filters.personal.style import TOKENS as STYLE
 from manifests.records import PART
 
-MASKING_VERSION = 1
+MASKING_VERSION = 2
 CLASSES = ("secret", "email", "ip")
-NAME = "name"
+NAME, SECRET = "name", "secret"
+TOKENS = {NAME: PERSON, SECRET: STYLE[SECRET]}
 
 
 def versions() -> dict[str, int]:
-    return {"masking": MASKING_VERSION, "personal": find.VERSION, "mask": mask.VERSION, "people": PEOPLE_VERSION}
+    return {
+        "masking": MASKING_VERSION,
+        "personal": find.VERSION,
+        "mask": mask.VERSION,
+        "people": PEOPLE_VERSION,
+        "assigned": ASSIGNED_VERSION,
+    }
 
 
 Places = list[tuple[str, int, int]]  # (kind, start, end) in code points
@@ -42,10 +52,8 @@ def mask_code(text: pa.StringArray, classes: Sequence[str], places: Sequence[Pla
     """
     bodies: list[str] = text.to_pylist()
     moved = [[*each] for each in places]
-    for row, body in enumerate(bodies if NAME in classes else ()):
-        people = list(find_people(body))
-        if people:
-            bodies[row], moved[row] = _without_people(body, people, moved[row])
+    for row, found_here in _by_rule(text, bodies, classes):
+        bodies[row], moved[row] = _replaced(bodies[row], found_here, moved[row])
     wanted = [name for name in CLASSES if name in classes]
     plain = pa.array(bodies, pa.string())
     found = find.find(plain, classes=wanted)
@@ -54,13 +62,23 @@ def mask_code(text: pa.StringArray, classes: Sequence[str], places: Sequence[Pla
     after = [[_piece(part) for part in each] for each in masked.move_parts(parts).to_pylist()]
     spans = _spans(masked, found)
     for row, each in enumerate(after):
-        spans[row] = sorted([*spans[row], *(piece for piece in each if piece[0] == NAME)], key=lambda span: span[1])
+        spans[row] = sorted([*spans[row], *(piece for piece in each if piece[0] in TOKENS)], key=lambda span: span[1])
     counts = {
         f"{name}_count": pa.array([sum(span[0] == name for span in each) for each in spans], pa.int64())
         for name in (*CLASSES, NAME)
     }
-    left = [[piece for piece in each if piece[0] != NAME] for each in after]
+    left = [[piece for piece in each if piece[0] not in TOKENS] for each in after]
     return MaskedCode(masked.text, pa.RecordBatch.from_pydict(counts), spans, left)
+
+
+def _by_rule(text: pa.StringArray, bodies: Sequence[str], classes: Sequence[str]) -> Iterator[tuple[int, Places]]:
+    """Yield (row, what is found by rules of code alone: people and assigned secrets, ascending)."""
+    assigned = set(rows_with_assigned(text)) if SECRET in classes else set()
+    for row, body in enumerate(bodies):
+        people = [(NAME, *span) for span in find_people(body)] if NAME in classes else []
+        secrets = [(SECRET, *span) for span in find_assigned(body)] if row in assigned else []
+        if people or secrets:
+            yield row, sorted([*people, *secrets], key=lambda piece: piece[1])
 
 
 def _part(kind: str, start: int, end: int) -> dict[str, Any]:
@@ -86,16 +104,19 @@ def _spans(masked: mask.Masked, found: pa.RecordBatch) -> list[Places]:
     return out
 
 
-def _without_people(body: str, people: Sequence[tuple[int, int]], places: Places) -> tuple[str, Places]:
-    """Return the text with TOKEN for each name; places moved, and those of the tokens among them."""
+def _replaced(body: str, found: Places, places: Places) -> tuple[str, Places]:
+    """Return the text with a token for each piece that was found; places moved, and those of the tokens among them."""
     pieces: list[str] = []
     tokens: Places = []
     at = shift = 0
-    shifts: list[tuple[int, int]] = []  # (end of a name, what is added to all behind it)
-    for start, end in people:
-        pieces += [body[at:start], TOKEN]
-        tokens.append((NAME, start + shift, start + shift + len(TOKEN)))
-        shift += len(TOKEN) - (end - start)
+    shifts: list[tuple[int, int]] = []  # (end of a piece, what is added to all behind it)
+    for kind, start, end in found:
+        if start < at:
+            continue  # inside the one before
+        token = TOKENS[kind]
+        pieces += [body[at:start], token]
+        tokens.append((kind, start + shift, start + shift + len(token)))
+        shift += len(token) - (end - start)
         shifts.append((end, shift))
         at = end
     ends = [end for end, _ in shifts]

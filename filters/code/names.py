@@ -3,7 +3,7 @@
 import re
 from functools import lru_cache
 
-NAMES_VERSION = 1
+NAMES_VERSION = 2
 MAX_SEGMENTS = 64
 _LICENSE = re.compile(
     r"^(?:un)?(?:licen[cs]es?|copying|copyright|legal|notice)(?:[-_.][\w.+-]*)?$|^[\w.+-]*[-_.](?:licen[cs]e|copying)(?:\.(?:txt|md|rst))?$",
@@ -44,9 +44,11 @@ def unsafe(raw: bytes | str, max_bytes: int) -> str | None:
 
 
 def is_license_name(path: str) -> bool:
-    """Return whether a file is called as a licence's text is: LICENSE, COPYING.LESSER, LICENSES/MIT.txt."""
+    """Return whether a file is called as a licence's text is: COPYING.LESSER, LICENSES/MIT.txt, .reuse/dep5."""
     folder, _, name = path.rpartition("/")
     if folder.rpartition("/")[2] in ("LICENSES", "LICENSE") and name.endswith(".txt"):
+        return True
+    if path.endswith(".reuse/dep5"):
         return True
     return _LICENSE.match(name) is not None and _NO_LICENSE.search(name) is None
 

@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 NOTEBOOK = "Jupyter Notebook"
-NOTEBOOKS_VERSION = 1
+NOTEBOOKS_VERSION = 2
 KINDS = {"markdown": "text", "code": "code", "raw": "text", "heading": "text"}
 
 
@@ -45,7 +45,8 @@ def _cells(body: Any) -> list[tuple[str, str]]:
     sheets = body.get("worksheets")
     given = body.get("cells")
     if given is None and isinstance(sheets, list):
-        given = [cell for sheet in sheets if isinstance(sheet, dict) for cell in sheet.get("cells", [])]
+        lists = [sheet.get("cells") for sheet in sheets if isinstance(sheet, dict)]
+        given = [cell for each in lists if isinstance(each, list) for cell in each]
     if not isinstance(given, list):
         raise NotANotebook("no cells")
     return [
@@ -56,9 +57,9 @@ def _cells(body: Any) -> list[tuple[str, str]]:
 
 
 def _joined(source: Any) -> str:
-    if isinstance(source, list):
-        return "".join(line for line in source if isinstance(line, str))
-    return source if isinstance(source, str) else ""
+    lines = source if isinstance(source, list) else [source]
+    text = "".join(line for line in lines if isinstance(line, str))
+    return text.encode(errors="replace").decode()  # JSON may hold half a surrogate pair
 
 
 def _language(body: dict[str, Any]) -> str:

@@ -1,17 +1,20 @@
 """Names of people in copyright lines and author tags: found by rule, so that they can be masked.
 
 A line that begins a copyright or authorship statement names its holders behind the years, up to an address, a full
-stop or "all rights reserved". Names of firms and projects ("The Go Authors", "Foo Inc.") are no personal data and stay.
+stop or "all rights reserved". Where there is no year, a line that holds nothing but sign and name is one too. Names of
+firms and projects ("The Go Authors", "Foo Inc.") are no personal data and stay.
 """
 
 import re
 from collections.abc import Iterator
 
-PEOPLE_VERSION = 1
+PEOPLE_VERSION = 2
 TOKEN = "<NAME>"
 _STATEMENT = re.compile(
-    r"(?:(?:copyright|\(c\)|©)(?:[ \t]*(?:\(c\)|©|&copy;|by|:))*[ \t,]*(?:\d{4}(?:[ \t]*[-–,]["
+    r"(?:(?:copyright|SPDX-FileCopyrightText:|\(c\)|©)(?:[ \t]*(?:\(c\)|©|&copy;|by|:))*[ \t,]*(?:\d{4}(?:[ \t]*[-–,]["
     r" \t]*(?:\d{2,4}|present|now))*[ \t,]*)+(?:by[ \t]+)?"
+    r"|^[^\w\n]{0,8}(?:SPDX-FileCopyrightText:|copyright(?:[ \t]*(?:\(c\)|©))?|\(c\)|©)[ \t]+(?:by[ \t]+)?"
+    r"(?=[^\W\d][^\n<,;:]{2,60}(?:<[^>\n]*>)?[ \t]*$)"
     r"|^[^\w\n]{0,8}@?(?:written by|authors?|maintainers?)[ \t]*:?[ \t]+)"
     r"(?P<holders>[^\n<>@(){}\[\]\";]{3,120})",
     re.IGNORECASE | re.MULTILINE,
@@ -23,7 +26,7 @@ _PERSON = re.compile(
 )
 _FIRM = re.compile(
     r"\b(?:inc|ltd|llc|corp|corporation|company|co|gmbh|ag|ab|s\.?a|b\.?v|oy|kk|foundation|project|projects"
-    r"|authors|contributors|team|"
+    r"|authors|contributors|team|sas|sarl|srl|plc|pty|bv|kg|"
     r"university|universit\w+|institut\w*|laborator\w+|group|software|systems|technolog\w+|organi[sz]ation"
     r"|consortium|association|society|"
     r"others|community|labs?|committee|regents|developers|maintainers|google|microsoft|facebook|meta|amazon"

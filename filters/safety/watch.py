@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from filters.licenses import license_rules
 from filters.lines import Lines
 from filters.quality import lines as quality_lines
 from filters.quality import signals as quality
@@ -30,6 +31,7 @@ class Watch:
     words: tuple[str, str] | None = None  # file of the lists, rule set
     text_scorers: tuple[tuple[TextScorer, float], ...] = ()  # and the share of characters that it may flag
     model: QualityModel | None = None
+    licenses: tuple[str, ...] | None = None  # classes that are kept
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> "Watch":
@@ -39,6 +41,7 @@ class Watch:
             (config["words"]["path"], config["words"]["rules"]) if "words" in config else None,
             tuple(_scorer(each) for each in config.get("scorers", ())),
             QualityModel(**config["quality"]) if "quality" in config else None,
+            tuple(config["licenses"].get("keep", ())) if "licenses" in config else None,
         )
 
     @cached_property
@@ -52,7 +55,9 @@ class Watch:
             words = word_rules(self._lists)[self.words[1]]
         scored = [rule for scorer, most in self.text_scorers for rule in scorer_rules(scorer, most)]
         judged = () if self.model is None else quality_rules(self.model)
-        return url_rules([each.name for each in self.block_lists]), (*words, *scored, *judged)
+        listed = url_rules([each.name for each in self.block_lists])
+        stated = () if self.licenses is None else license_rules(self.licenses)
+        return (*listed, *stated), (*words, *scored, *judged)
 
     def signals(
         self, uri: pa.StringArray, text: pa.StringArray, language: pa.StringArray, words: Segmentation, lines: Lines

@@ -65,9 +65,14 @@ class Code(Block):
     languages: Annotated[
         tuple[str, ...] | Literal["all"], Field(description="all, or the names (GitHub Linguist's) that are kept")
     ] = "all"
+    ambiguous: Annotated[
+        Literal["magika"] | None,
+        Field(description="the model that is asked where names and Linguist's rules leave several languages or none"),
+    ] = "magika"
     rules: Annotated[tuple[str, ...], Field(description="rule sets, in the order in which they object")] = (
         "starcoder2_v1",
         "source_v1",
+        "issues_v1",
     )
     thresholds: Annotated[Mapping[str, Bounds], Field(description="rule -> new bounds")] = {}
     licenses: Licenses = Licenses()
@@ -80,6 +85,9 @@ class Code(Block):
     pack: Pack | None = Pack()
     shards: Annotated[Shards, Field(description="files of the output; auto: by the size of the input")] = "auto"
     dropped_text_sample: Annotated[Fraction, Field(description="share of what is dropped, stored with text")] = 0.02
+    max_quarantined_fraction: Annotated[
+        Fraction, Field(description="of all members that were read; more, and nothing is committed")
+    ] = 0.05
 
     @model_validator(mode="after")
     def _known_rules(self) -> "Code":

@@ -11,7 +11,7 @@ from filters.contamination import Grams
 from filters.rules import Rule
 from manifests.keys import digest_of
 from manifests.limits import Limits
-from manifests.runs import Run, partitions_for, save_runs
+from manifests.runs import Run, save_runs
 from pipelines.launcher import Launcher
 from pipelines.repositories.block import Code
 from pipelines.repositories.keepers import KEEPERS_VERSION
@@ -22,6 +22,7 @@ from pipelines.stages import judges
 from pipelines.stages.compact import compact
 from pipelines.stages.labels import label_clusters
 from pipelines.stages.ranges import Ranges, runs_of
+from pipelines.stages.shard_count import shard_count
 from pipelines.stages.staged import Staged
 from pipelines.tasks import Marker
 from pipelines.text.contamination import store_sets
@@ -56,19 +57,8 @@ class DecideCode:
         return Ranges(self.launcher, JOB, digest_of(decide_versions())[:16], self.limits.partition_bytes)
 
     def shard_count(self, text_bytes: int) -> int:
-        """Return the recipe's number of shards; auto gives each half of shard_bytes of text, so that it fits memory.
-
-        Raises ValueError where the recipe's number would put more than shard_bytes into a shard.
-        """
-        if self.code.shards == "auto":
-            return partitions_for(text_bytes, max(1, self.limits.shard_bytes // 2))
-        if text_bytes > self.limits.shard_bytes * self.code.shards:
-            least = partitions_for(text_bytes, self.limits.shard_bytes)
-            raise ValueError(
-                f"code.shards: {self.code.shards} shards for {text_bytes:,} bytes of text are more than "
-                f"limits.shard_bytes = {self.limits.shard_bytes:,} each; {least} shards would do"
-            )
-        return self.code.shards
+        """Return the number of shards; raises ValueError where the recipe's own is too small."""
+        return shard_count("code", self.code.shards, text_bytes, self.limits)
 
     def run(self, staged: Staged, shards: int) -> tuple[list[Marker], list[Marker]]:
         """Return the markers of write and pack, and those of verify."""

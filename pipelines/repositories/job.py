@@ -5,10 +5,11 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import version as version_of
 from typing import Any
 
-from filters.code import child
+from filters.code import ambiguous, child
 from filters.code.child import Settings
 from filters.code.license_classes import CLASSES
 from filters.code.rule_sets import CODE_RULE_SETS, CODE_RULES_VERSION, license_rules
+from filters.models import MODELS, fetch_model
 from filters.rules import Rule, with_thresholds
 from manifests.limits import CodeLimits, Limits
 from manifests.manifest import Manifest, commit, newest_version
@@ -20,13 +21,16 @@ from pipelines.repositories.decide import DecideCode, decide_versions
 from pipelines.repositories.names import OptOuts, opt_outs
 from pipelines.repositories.plan import PLAN_VERSION, CodeInputs
 from pipelines.repositories.read import READ_VERSION
+from pipelines.repositories.rows import ROWS_VERSION
 from pipelines.repositories.stage import LAYOUT
 from pipelines.repositories.write import JOB
+from pipelines.stages.broken import refuse_broken
 from pipelines.stages.judges import LANGUAGE, to_json
 from pipelines.stages.snapshot import cluster_statistics, snapshot_body
 from pipelines.stages.staged import Staged
 from pipelines.stages.units import Planned
 from pipelines.tasks import Marker, Phase
+from pipelines.url_list_block import UrlListBlock
 
 PARSERS = ("dulwich", "pygments", "zstandard")  # another release of these may read the same bytes differently
 RUNNING = frozenset(
@@ -54,6 +58,7 @@ class CodeJob:
     limits: Limits
     code_limits: CodeLimits
     launcher: Launcher
+    opt_out: Sequence[UrlListBlock] = ()  # the recipe's lists of sites
 
     def __post_init__(self) -> None:
         near, licenses = self.block.dedup.near, self.block.licenses
@@ -63,9 +68,10 @@ class CodeJob:
             near=None if near is None else {"bands": near.bands, "rows": near.rows, "ngram": near.ngram},
             mask=tuple(self.block.mask),
             treat_as=dict(licenses.treat_as),
+            ambiguous=self.block.ambiguous,
         )
         self.rules = self._rules()
-        self.sources = CodeInputs(self.inputs, self.launcher.store, layout=self.block.layout)
+        self.sources = CodeInputs(self.inputs, self.launcher.store, opt_out=self.opt_out, layout=self.block.layout)
 
     def _rules(self) -> tuple[Rule, ...]:
         """Return licences first, then languages, then the recipe's sets."""
@@ -91,8 +97,9 @@ class CodeJob:
             "versions": {
                 **child.versions(),
                 "plan": PLAN_VERSION,
-                "read": READ_VERSION,
+                "read": [READ_VERSION, ROWS_VERSION],
                 "runs": RUN_VERSION,
+                **({"model": MODELS[ambiguous.MODEL].sha256} if self.block.ambiguous else {}),
                 **{name: version_of(name) for name in PARSERS},
             },
         }
@@ -100,7 +107,7 @@ class CodeJob:
     def described(self) -> dict[str, Any]:
         """Return the settings that decide the bytes of the snapshot."""
         return {
-            **self.block.model_dump(mode="json"),
+            **self.block.model_dump(mode="json", exclude={"max_quarantined_fraction"}),
             "stage": self._stage_settings(self._opt_outs()),
             "rules": to_json(self.rules),
             "versions": {**decide_versions(), "rules": CODE_RULES_VERSION},
@@ -125,7 +132,11 @@ class CodeJob:
         return version, manifest, version <= before
 
     def _stage(self, planned: Sequence[Planned]) -> list[Marker]:
+        """Stage every unit; raises QuarantineError where too much of the input is broken."""
         said = self._opt_outs()
+        if self.block.ambiguous:
+            fetch_model(ambiguous.MODEL)
+            fetch_model(ambiguous.CONFIG)
         config = {
             "inputs": self.sources.config,
             "settings": asdict(self.settings),
@@ -133,7 +144,9 @@ class CodeJob:
             "revision": self.block.revision,
         }
         tasks = [each.task for each in planned]
-        return self.launcher.run(JOB, Phase("stage", tasks, "pipelines.repositories.stage:StageCode", config))
+        markers = self.launcher.run(JOB, Phase("stage", tasks, "pipelines.repositories.stage:StageCode", config))
+        refuse_broken(JOB, markers, self.block.max_quarantined_fraction)
+        return markers
 
     def _body(
         self, staged: Sequence[Marker], written: Sequence[Marker], verified: Sequence[Marker], shards: int

@@ -8,8 +8,6 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from filters import segmentation
-from filters.shingle_match import shingle_sets
 from manifests.keys import key_range, keys_of
 from manifests.records import ID
 from manifests.runs import gather, load_runs, sort_table, write_run
@@ -17,12 +15,12 @@ from manifests.store import Store
 from pipelines.stages.duplicate_rows import ROUTED
 from pipelines.stages.labels import LABELLED
 from pipelines.stages.staged import Staged
+from pipelines.text.duplicates import TEXT, shingle_lists
 from pipelines.text.part import ORDER
 from pipelines.text.select import DECIDED, RECORD
 
 KEEPERS_VERSION = 1
 MAX_STARS = (1 << 32) - 1
-TEXT = pa.schema([*RECORD, ("text", pa.string())])
 KNOWN = pa.schema([*RECORD, ("view_digest", ID), ("license_class", pa.string()), ("stars", pa.int64())])
 # StarCoder2 (bigcode-v2, intra_dedup.py): permissive before none before the rest
 LICENSE_RANK = {"permissive": 5, "none": 4, "weak_copyleft": 3, "copyleft": 2, "unknown": 1, "restricted": 0}
@@ -63,7 +61,7 @@ class RouteCode:
         columns |= {"other": pa.array(np.full(wanted.num_rows, -1, np.int16))}  # of this job, and of no other snapshot
         counted = copies.field("counts").take(pc.index_in(wanted["id"].combine_chunks(), copies.field("values")))
         columns["copies"] = counted.cast(pa.int32())
-        return pa.table({**columns, "shingles": _shingles(texts, self.ngram)}, schema=ROUTED)
+        return pa.table({**columns, "shingles": shingle_lists(texts, self.ngram)}, schema=ROUTED)
 
 
 def preference(known: pa.Table) -> npt.NDArray[np.int64]:
@@ -72,9 +70,3 @@ def preference(known: pa.Table) -> npt.NDArray[np.int64]:
     stars = np.clip(known["stars"].fill_null(0).to_numpy().astype(np.int64), 0, MAX_STARS)
     wished: npt.NDArray[np.int64] = np.array(ranks, np.int64) * (MAX_STARS + 1) + stars
     return wished
-
-
-def _shingles(texts: pa.Table, ngram: int) -> pa.ListArray:
-    words = segmentation.segment(texts["text"].combine_chunks())
-    hashes, offsets = shingle_sets(words, np.ones(len(words.starts), np.uint8), ngram)
-    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), pa.array(hashes, pa.uint64()))

@@ -3,14 +3,20 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from manifests.reasons import RefusedCode
+import pyarrow as pa
+
+from filters.safety.url_lists import opted_out
+from filters.safety.url_table import UrlTable
+from manifests.reasons import Refused, RefusedCode
 from manifests.store import Store, open_input
 from pipelines.repositories.plan import ARCHIVES
 from pipelines.sources.units import Unit, shown
 
 _URL = re.compile(r"^\s*url\s*=\s*(\S+)\s*$", re.MULTILINE)
 _ORIGIN = re.compile(r'\[remote "origin"\](.*?)(?=^\[|\Z)', re.DOTALL | re.MULTILINE)
+_HOST = re.compile(r"(?:[a-z+]+://)?(?:[^/@]*@)?([^/:@]+\.[^/:@]+)(?::\d+)?[:/]")
 _VERSION = re.compile(r"[-_]v?\d[\w.+~:-]*$")
 MAX_CONFIG_BYTES = 1 << 16
 
@@ -22,11 +28,17 @@ def of_url(url: str) -> str | None:
     return "/".join(parts[-2:]) if len(parts) >= 2 else None
 
 
-def of_config(text: str) -> str | None:
-    """Return "owner/name" of the remote "origin" of a git configuration."""
+def address_of(url: str) -> str | None:
+    """Return "https://host/owner/name" of a remote's URL, as lists of sites name repositories."""
+    found, name = _HOST.match(url.strip()), of_url(url)
+    return f"https://{found[1].lower()}/{name}" if found and name else None
+
+
+def remote_of(text: str) -> str | None:
+    """Return the URL of the remote "origin" of a git configuration."""
     origin = _ORIGIN.search(text)
     url = _URL.search(origin[1]) if origin else None
-    return of_url(url[1]) if url else None
+    return url[1] if url else None
 
 
 def of_archive(name: str) -> str:
@@ -44,29 +56,40 @@ def is_bare(unit: Unit) -> bool:
     return unit.kind == "files" and f"{unit.uri}HEAD" in unit.members and f"{unit.uri}config" in unit.members
 
 
-def repository_of(store: Store, unit: Unit) -> str:
+class Named(NamedTuple):
+    """What a repository is called, and where it is hosted: "https://host/owner/name", null where nothing says so."""
+
+    name: str
+    address: str | None = None
+
+
+def repository_of(store: Store, unit: Unit) -> Named:
     """Return what a unit's repository is called: by its remote, else by its folder's or archive's name."""
     if unit.kind == "tar":
-        return shown(of_archive(unit.uri))
+        return Named(shown(of_archive(unit.uri)))
     config = f"{unit.uri}config" if is_bare(unit) else f"{unit.uri}.git/config"
     size = store.size(config) if unit.kind == "files" else None
     if size is not None and size <= MAX_CONFIG_BYTES:
-        found = of_config(store.read(config).decode(errors="replace"))
-        if found:
-            return shown(found)
+        remote = remote_of(store.read(config).decode(errors="replace")) or ""
+        if name := of_url(remote):
+            return Named(shown(name), address_of(remote))
     folder = unit.uri.rstrip("/").rpartition("/")[2].removesuffix(".git")
-    return shown(folder or unit.source)
+    return Named(shown(folder or unit.source))
 
 
 @dataclass(frozen=True)
 class OptOuts:
-    """Repositories ("owner/name" or a bare name) and owners, all in small letters."""
+    """Repositories ("owner/name" or a bare name) and owners, all in small letters; the recipe's lists of sites."""
 
     repositories: frozenset[str]
     owners: frozenset[str]
+    sites: UrlTable | None = None
 
-    def refusal(self, repository: str) -> RefusedCode | None:
+    def refusal(self, repository: str, address: str | None = None) -> RefusedCode | Refused | None:
         """Return why a repository is not read, None where it is."""
+        spelt = [address, address.lower()] if address else []  # hosts of code don't tell letters by their case
+        if self.sites is not None and spelt and opted_out(pa.array(spelt), self.sites).any():
+            return Refused.OPT_OUT
         name = repository.lower()
         owner = name.partition("/")[0] if "/" in name else None
         if name in self.repositories or name.rpartition("/")[2] in self.repositories:

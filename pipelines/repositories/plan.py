@@ -1,6 +1,7 @@
 """From an input to its repositories, and from a repository to units.
 
-A unit is an archive, a bare git repository, row groups of a Parquet file, or the files of a checked-out repository
+A unit is an archive, a bare git repository, row groups of a Parquet file, a range of JSON Lines (where an input
+is one such file, or of that kind: elsewhere they are files like others), or the files of a checked-out repository
 (`uri` is the folder, with a slash behind it; "" for the whole input). A large checked-out repository is several units;
 each knows where the repository's licence texts stand. Files below `.git`, `.hg` and `.svn` are never planned.
 """
@@ -17,15 +18,16 @@ from manifests.limits import Limits
 from manifests.store import Store
 from pipelines.sources.files import pack_files
 from pipelines.sources.parquet import row_group_bytes
-from pipelines.sources.plan import pack_sizes
+from pipelines.sources.plan import pack_sizes, plan_units
 from pipelines.sources.units import MAX_UNIT_FILES, Unit
 from pipelines.stages.units import Inputs, Planned, generation_of
 
-PLAN_VERSION = 1
+PLAN_VERSION = 2
 ARCHIVES = (
     ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar.zst", ".tzst",
     ".zip", ".whl", ".jar", ".egg", ".nupkg", ".deb", ".crate", ".gem",
 )  # fmt: skip
+JSON_LINES = (".jsonl", ".jsonl.gz", ".jsonl.zst", ".ndjson", ".ndjson.gz", ".ndjson.zst")
 _CONTROL = re.compile(r"(?:^|/)\.(?:git|hg|svn|bzr)(?:/|$)")
 _TOP_FILES = re.compile(
     r"^(?:readme|license|licence|copying|makefile|setup\.py|pyproject\.toml|package\.json|cargo\.toml|go\.mod)(?:\..*)?$",
@@ -66,6 +68,8 @@ class Listing:
 def code_units(store: Store, source: str, layout: str, unit_bytes: int, kind: str = "auto") -> list[Unit]:
     """Return the units of an input, in the order of names; nothing but Parquet's directories is read."""
     listing = Listing.of(store)
+    if kind == "jsonl" or (kind == "auto" and _is_json_lines(listing)):
+        return plan_units(store, source, "jsonl", unit_bytes=unit_bytes)
     spans: list[tuple[str, Any, int, int, tuple[str, ...]]] = []
     left: list[tuple[str, int]] = []
     bare = listing.bare()
@@ -87,6 +91,11 @@ def code_units(store: Store, source: str, layout: str, unit_bytes: int, kind: st
     spans += _trees(left, listing, layout, unit_bytes)
     spans.sort(key=lambda span: (span[0], span[2]))
     return [Unit(index, source, *span) for index, span in enumerate(spans)]
+
+
+def _is_json_lines(listing: Listing) -> bool:
+    """Return whether an input is one file of rows; among other files such a one is a file of its repository."""
+    return len(listing.files) == 1 and listing.files[0][0].lower().endswith(JSON_LINES)
 
 
 def _is_git(name: str, folder: str) -> bool:

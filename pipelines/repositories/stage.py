@@ -10,8 +10,9 @@ from filters.guard import GuardedPool
 from manifests.keys import keys_of, record_ids
 from manifests.limits import CodeLimits, Limits
 from manifests.store import Store, open_input
+from pipelines.repositories.items import Files
 from pipelines.repositories.names import OptOuts
-from pipelines.repositories.read import Files, Reader
+from pipelines.repositories.read import Reader
 from pipelines.sources import Unit
 from pipelines.stages.parts import STAGED_REFUSED, Layout, Rows, Staging
 from pipelines.text.part import ORDER, TextPart, _failed
@@ -83,10 +84,10 @@ class StageCode:
         limits, code_limits = Limits(**settings.limits), CodeLimits(**settings.code_limits)
         self.pool = GuardedPool("filters.code.child:factory", config["settings"], limits, code_limits.archive_cpu_s)
         repositories, owners = config["opt_out"]
-        said = OptOuts(frozenset(repositories), frozenset(owners))
         self.staging = CodeStaging(
             store, LAYOUT, config["inputs"], limits, lambda unit, key: CodePart(unit, key, self.pool, limits.part_bytes)
         )
+        said = OptOuts(frozenset(repositories), frozenset(owners), self.staging.opt_out.table)
         self.staging.reader = Reader(self.pool, limits, code_limits, said, config["revision"])
 
     def close(self) -> None:

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from filters import views
 from filters.code.imports import imports_of
+from filters.code.issues import ISSUE
 from filters.rules import Rule, Verdicts
 from manifests.keys import key_range, sampled
 from manifests.reasons import Merged
@@ -31,7 +32,7 @@ from pipelines.text.contamination import ORDER as HIT_ORDER
 from pipelines.text.part import ORDER
 from pipelines.text.select import DECIDED
 
-WRITE_VERSION = 1
+WRITE_VERSION = 2
 JOB = "code"
 _NOT_SIGNALS = ("key", "id", "unit", "ordinal", "language", "language_score", "view_digest")
 _SALT = 0x636F6465  # of the sample of dropped texts
@@ -233,8 +234,8 @@ class Rows:
         return pa.table({f.name: columns[f.name] for f in schema}, schema=schema)
 
     def files(self, chosen: np.ndarray) -> pa.Table:
-        """Return the kept files as the pack phase reads them, by repository."""
-        mask = pa.array(chosen)
+        """Return the kept files as the pack phase reads them, by repository; issues are no files of it."""
+        mask = pc.and_(pa.array(chosen), pc.not_equal(self.documents["language"], ISSUE).combine_chunks())
         table, signals = self.documents.filter(mask), self.signals.filter(mask)
         names, texts, languages = (
             column.to_pylist() for column in (signals["repository"], table["text"], table["language"])

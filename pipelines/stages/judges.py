@@ -56,8 +56,8 @@ def first_reasons(rules: Sequence[Rule], verdicts: Verdicts, signals: pa.RecordB
 
 
 def is_measured(rule: Rule) -> bool:
-    """Return whether a histogram of the rule's values says something."""
-    return rule.name != f"{LANGUAGE}unwanted"
+    """Return whether a histogram of the rule's values says something; a yes or no has none."""
+    return rule.name != f"{LANGUAGE}unwanted" and not rule.name.startswith("license/")
 
 
 def one_batch(table: pa.Table) -> pa.RecordBatch:

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 from pipelines.crawl.block import REFUSALS, Refusal
 from pipelines.recipe_block import Block, wrong
 from pipelines.recipe_errors import nearest
-from pipelines.text.safety_block import ListedWords, Quality, TextScorerBlock
+from pipelines.text.safety_block import Licenses, ListedWords, Quality, TextScorerBlock
 from pipelines.url_list_block import UrlListBlock
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -84,14 +84,32 @@ class Snapshot(Block):
     version: Annotated[int, Field(ge=1)] | None = None
 
 
+class BestSignal(Block):
+    """The record of a cluster stays whose signal is best; one that is not measured (null) comes last."""
+
+    signal: Annotated[str, Field(min_length=1, description="a column of the documents' signals")]
+    per: Annotated[str | None, Field(description="the column that it is divided by")] = None
+    wish: Literal["highest", "lowest"] = "highest"
+
+
+Survivor = Annotated[
+    Annotated[Literal["longest", "newest", "licensed", "best_quality"], Tag("a policy or a signal")]
+    | Annotated[BestSignal, Tag("a signal or a policy")],
+    _word_or("a policy or a signal", "a signal or a policy"),
+]
+
+
 class Dedup(Block):
     """Which duplicates are merged; `near: null` switches near-duplicates off."""
 
     exact: bool = True
     near: Near | None = Near()
     survivor: Annotated[
-        Literal["longest", "newest", "licensed"],
-        Field(description="who stays of a cluster; among equals the longest, then the smallest id"),
+        Survivor,
+        Field(
+            description="who stays of a cluster; among equals the longest, then the smallest id. "
+            "best_quality: the highest score of the recipe's quality model"
+        ),
     ] = "longest"
     repeats: Repeats | None = None
     substrings: Substrings | None = None
@@ -195,6 +213,7 @@ class Text(Block):
     listed_words: ListedWords | None = None
     scorers: Annotated[tuple[TextScorerBlock, ...], Field(description="models that score lines")] = ()
     quality: Quality | None = None
+    licenses: Licenses | None = None
     shards: Annotated[Shards, Field(description="files of the output; auto: by the size of the input")] = "auto"
     dropped_text_sample: Annotated[Fraction, Field(description="share of what is dropped, stored with text")] = 0.02
     max_quarantined_fraction: Annotated[
@@ -214,6 +233,12 @@ class Text(Block):
         for name in self.thresholds:
             if name not in rules:
                 raise wrong(("thresholds", name), f"no rule in use is called {name}; {nearest(name, rules)}")
+        return self
+
+    @model_validator(mode="after")
+    def _scored(self) -> "Text":
+        if self.dedup.survivor == "best_quality" and self.quality is None:
+            raise wrong(("dedup", "survivor"), "best_quality needs a quality model (text.quality)")
         return self
 
     def _few_enough(self, counts: Mapping[str, int]) -> None:

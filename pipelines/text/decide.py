@@ -16,12 +16,14 @@ from filters.repeats import VERSION as REPEATS_VERSION
 from filters.rules import Rule
 from manifests.keys import digest_of
 from manifests.limits import Limits
-from manifests.runs import Run, partitions_for, save_runs
+from manifests.runs import Run, save_runs
 from pipelines.launcher import Launcher
+from pipelines.recipe_errors import nearest
 from pipelines.stages import judges
 from pipelines.stages.compact import compact
 from pipelines.stages.labels import label_clusters
 from pipelines.stages.ranges import Ranges, runs_of
+from pipelines.stages.shard_count import shard_count
 from pipelines.stages.staged import Staged
 from pipelines.tasks import Marker
 from pipelines.text.block import Text
@@ -29,6 +31,7 @@ from pipelines.text.contamination import store_sets
 from pipelines.text.cut_substrings import cut_substrings
 from pipelines.text.other_corpora import Others, known_bands
 from pipelines.text.part import LAYOUT
+from pipelines.text.preferences import BEST_QUALITY, columns_of, is_number
 
 VERSION = 4
 
@@ -50,19 +53,8 @@ class Decide:
         return Ranges(self.launcher, self.job, VERSION, self.limits.partition_bytes)
 
     def shard_count(self, text_bytes: int) -> int:
-        """Return the recipe's number of shards; auto gives each half of shard_bytes of text, so that it fits memory.
-
-        Raises ValueError where the recipe's number would put more than shard_bytes into a shard.
-        """
-        if self.text.shards == "auto":
-            return partitions_for(text_bytes, max(1, self.limits.shard_bytes // 2))
-        if text_bytes > self.limits.shard_bytes * self.text.shards:
-            least = partitions_for(text_bytes, self.limits.shard_bytes)
-            raise ValueError(
-                f"text.shards: {self.text.shards} shards for {text_bytes:,} bytes of text are more than "
-                f"limits.shard_bytes = {self.limits.shard_bytes:,} each; {least} shards would do"
-            )
-        return self.text.shards
+        """Return the number of shards; raises ValueError where the recipe's own is too small."""
+        return shard_count("text", self.text.shards, text_bytes, self.limits)
 
     def run(self, staged: Staged, shards: int) -> tuple[list[Marker], list[Marker]]:
         """Run compact, select, link, components, route, verify and write; return the markers of write and verify."""
@@ -130,7 +122,7 @@ class Decide:
             "decided": decided,
             "labels": save_runs(self.launcher.store, self.job, labels),
             "ngram": dedup.near.ngram if dedup.near else 1,
-            "survivor": dedup.survivor,
+            "survivor": self._survivor(staged),
             **self.others.key(),
         }
         size = staged.memory_bytes("documents")
@@ -143,6 +135,20 @@ class Decide:
             **self.others.key(),
         }
         return self._ranges.run("verify", f"{module}:Verify", verify, sum(run.memory_bytes for run in runs_of(routed)))
+
+    def _survivor(self, staged: Staged) -> str | dict[str, Any]:
+        """Return who stays of a cluster, with the signals that decide; raises ValueError where one is not measured."""
+        chosen = self.text.dedup.survivor
+        if chosen == "best_quality":
+            return dict(BEST_QUALITY)
+        if isinstance(chosen, str):
+            return chosen
+        survivor = chosen.model_dump(mode="json")
+        measured = {field.name for field in staged.signal_schema(self.launcher.store) if is_number(field.type)}
+        for name in columns_of(survivor):
+            if name not in measured:
+                raise ValueError(f"text.dedup.survivor: no signal is called {name}; {nearest(name, measured)}")
+        return survivor
 
     def _known(self) -> dict[str, str]:
         """Return {known: bands of what other snapshots keep}, or nothing where there are none."""

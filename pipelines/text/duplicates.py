@@ -20,17 +20,18 @@ from manifests.records import ID, KEY, RANGE, TIMESTAMP
 from manifests.runs import gather, load_runs, sort_table, write_run
 from manifests.store import Store
 from pipelines.stages.duplicate_rows import BAND, MERGED, MERGED_TEXT, ROUTED, STANDS_FOR
+from pipelines.stages.judges import one_batch
 from pipelines.stages.labels import LABELLED
 from pipelines.stages.staged import Staged
 from pipelines.text.other_corpora import Others, node_ids, shingled, text_digests
 from pipelines.text.part import ORDER
+from pipelines.text.preferences import KNOWN, columns_of, preference
 from pipelines.text.select import DECIDED, RECORD
 
 TEXT = pa.schema([*RECORD, ("text", pa.string()), ("kept", pa.list_(RANGE))])
 ROUTED_TEXT = pa.schema([*TEXT, ("fetched_at", TIMESTAMP), ("license", pa.string())])
 MEASURED = pa.schema([*RECORD, ("view_digest", ID), ("view_word_count", pa.int64())])
 __all__ = ["BAND", "MEASURED", "MERGED", "ROUTED", "TEXT", "Route", "Verify"]
-_KNOWN = 1 << 62  # preference of what another snapshot keeps: no record of this job stays before it
 
 
 class Route:
@@ -63,18 +64,26 @@ class Route:
         copies = decided.filter(pc.less(decided["first"], 0))["id"].combine_chunks().value_counts()
         wanted = sort_table(alive.join(labels.select(["id", "label"]), "id", join_type="inner"), ORDER)
         texts = self.staged.rows_of(self.store, "documents", wanted, ROUTED_TEXT, low, high)
-        measured = self.staged.rows_of(self.store, "signals", wanted, MEASURED, low, high)
+        measured = self.staged.rows_of(self.store, "signals", wanted, self._measured(), low, high)
         if not (texts["id"].equals(wanted["id"]) and measured["id"].equals(wanted["id"])):
             raise RuntimeError("runs of documents, signals and decisions do not hold the same records")
         label = wanted["label"].combine_chunks()
         columns = {"key": keys_of(label), "label": label, "id": wanted["id"]}
         columns |= {"digest": measured["view_digest"], "rank": measured["view_word_count"]}
-        columns["preference"] = preference(texts, self.survivor)
+        columns["preference"] = preference(texts, one_batch(measured), self.survivor)
         columns["other"] = pa.repeat(pa.scalar(-1, pa.int16()), wanted.num_rows)
         counted = copies.field("counts").take(pc.index_in(wanted["id"].combine_chunks(), copies.field("values")))
         columns["copies"] = counted.cast(pa.int32())
         own = pa.table({**columns, "shingles": shingle_lists(texts, self.ngram)}, schema=ROUTED)
         return pa.concat_tables([own, *self._known(labels, decided["id"].combine_chunks())])
+
+    def _measured(self) -> pa.Schema:
+        """Return the columns of signals that decide who stays."""
+        wanted = [name for name in columns_of(self.survivor) if name not in MEASURED.names]
+        if not wanted:
+            return MEASURED
+        known = self.staged.signal_schema(self.store)
+        return pa.schema([*MEASURED, *(known.field(name) for name in wanted)])
 
     def _known(self, labels: pa.Table, own: pa.Array) -> Iterator[pa.Table]:
         """Yield what other snapshots keep of the clusters, with shingles of what they publish."""
@@ -88,21 +97,9 @@ class Route:
             text = found["text"].combine_chunks()
             shingles, words = shingled(text, self.ngram)
             columns = {"key": keys_of(label), "label": label, "id": ids, "rank": words, "shingles": shingles}
-            columns |= {"digest": text_digests(text), "preference": np.full(len(ids), _KNOWN - number)}
+            columns |= {"digest": text_digests(text), "preference": np.full(len(ids), KNOWN - number)}
             columns |= {"other": np.full(len(ids), number, np.int16), "copies": np.ones(len(ids), np.int32)}
             yield pa.table({name: columns[name] for name in ROUTED.names}, schema=ROUTED)
-
-
-def preference(texts: pa.Table, survivor: str) -> pa.ChunkedArray:
-    """Return how much each record is wished for, int64, shape (rows,): the highest of a cluster stays.
-
-    newest: when it was fetched in microseconds, 0 where that is not known. licensed: 1 with a stated licence. Else 0.
-    """
-    if survivor == "newest":
-        return texts["fetched_at"].cast(pa.int64()).fill_null(0)
-    if survivor == "licensed":
-        return pc.is_valid(texts["license"]).cast(pa.int64())
-    return pa.chunked_array([pa.repeat(pa.scalar(0, pa.int64()), texts.num_rows)])
 
 
 def shingle_lists(texts: pa.Table, ngram: int) -> pa.ListArray:

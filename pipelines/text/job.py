@@ -5,7 +5,6 @@ nothing else: stage_key <- unit, settings, versions; link_key <- staged runs; se
 write_key <- everything decided, shard count. Workers, runner, memory and paths are in no key.
 """
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -25,6 +24,7 @@ from pipelines.launcher import Launcher
 from pipelines.recipe import Recipe
 from pipelines.sources import SOURCES_VERSION
 from pipelines.stages import judges
+from pipelines.stages.broken import refuse_broken
 from pipelines.stages.snapshot import cluster_statistics, snapshot_body
 from pipelines.stages.staged import Staged
 from pipelines.stages.units import Inputs, Planned
@@ -48,10 +48,6 @@ def versions() -> dict[str, Any]:
         "runs": RUN_VERSION,
         **{name: version_of(name) for name in PARSERS},
     }
-
-
-class QuarantineError(RuntimeError):
-    """More of the input is broken than the recipe allows; nothing was committed."""
 
 
 @dataclass
@@ -135,16 +131,7 @@ class TextJob:
         tasks = [each.task for each in planned]
         fetch_model(language.MODEL)
         markers = self.launcher.run(JOB, Phase("stage", tasks, "pipelines.text.stage:StageText", config))
-        reasons = Counter[str]()
-        for marker in markers:
-            reasons.update({name: n for name, n in marker["reasons"].items() if name.startswith("quarantined/")})
-        read, broken = sum(marker["read"] for marker in markers), sum(reasons.values())
-        if broken > self.limits.max_quarantined_fraction * read:
-            most = ", ".join(f"{name.split('/')[1]} {count}" for name, count in reasons.most_common(3))
-            raise QuarantineError(
-                f"{broken} of {read} records are quarantined, more than text.max_quarantined_fraction = "
-                f"{self.limits.max_quarantined_fraction}: {most}. See {JOB}/quarantine/ in the output."
-            )
+        refuse_broken(JOB, markers, self.limits.max_quarantined_fraction)
         return markers
 
 

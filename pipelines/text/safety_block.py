@@ -42,6 +42,26 @@ class TextScorerBlock(Block):
         return self
 
 
+LicenseClass = Literal[
+    "public_domain",
+    "cc_by",
+    "cc_by_sa",
+    "cc_by_nd",
+    "cc_by_nc",
+    "cc_by_nc_sa",
+    "cc_by_nc_nd",
+    "other",
+    "contradictory",
+    "unstated",
+]
+
+
+class Licenses(Block):
+    """Only documents under a listed licence stay (filters.licenses says whose licence a link in a page is)."""
+
+    keep: Annotated[tuple[LicenseClass, ...], Field(min_length=1, description="unstated: most of the web")]
+
+
 class Quality(Block):
     """A fastText classifier that `corpusmill quality train` made, or another: what scores less is dropped."""
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from filters import licenses
 from filters.models import fetch_model
 from filters.safety import assets, watch, word_lists
 from manifests.store import Store
@@ -29,6 +30,8 @@ def watch_settings(store: Store, text: Text) -> dict[str, Any]:
         settings["scorers"] = [_scorer(store, each) for each in text.scorers]
     if text.quality is not None:
         settings["quality"] = _quality(store, text.quality)
+    if text.licenses is not None:
+        settings["licenses"] = {"keep": list(text.licenses.keep), "version": licenses.VERSION}
     return {**settings, "versions": watch.versions()} if settings else {}
 
 
@@ -44,12 +47,14 @@ def local_watch(store: Store, settings: Mapping[str, Any]) -> dict[str, Any]:
     if "quality" in settings:
         own = _here(store, settings["quality"])
         found["quality"] = {"model": own.pop("path"), **own}
+    if "licenses" in settings:
+        found["licenses"] = settings["licenses"]
     return found
 
 
 def without_bounds(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings without what only rules read: a changed threshold measures nothing again."""
-    bounds = {"threshold", "max_flagged_fraction", "rules"}
+    bounds = {"threshold", "max_flagged_fraction", "rules", "keep"}
     return {name: _without(value, bounds) for name, value in settings.items()}
 
 

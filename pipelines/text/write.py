@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from filters import views
 from filters.annotate import Settings
+from filters.licenses import classes
 from filters.rules import Verdicts
 from manifests.keys import key_range, sampled
 from manifests.reasons import Merged
@@ -76,6 +77,8 @@ class WriteShard:
             "accounts": rows.accounts(),
             "statistics": {
                 **shard_statistics(rows.documents, rows.signals, rows.decided, rows.verdict, self.judges),
+                "licenses": rows.licenses(),
+                **rows.merged_elsewhere(),
                 **({"cuts": rows.cut} if self.cuts else {}),
                 **({"personal": masking.as_statistics()} if self.personal else {}),
             },
@@ -176,6 +179,20 @@ class Rows:
                 **{name: self.late.hits[name] for name in ("evaluation_set", "item", "shared_gram_count")},
             }
         )
+
+    def licenses(self) -> dict[str, dict[str, int]]:
+        """Return {class of licence: {verdict: records}}."""
+        named = classes(self.documents["license"].combine_chunks(), self.documents["policy"].combine_chunks())
+        counted = Counter(zip(named.to_pylist(), self.verdict.tolist(), strict=True))
+        out: dict[str, dict[str, int]] = defaultdict(dict)
+        for (name, verdict), count in sorted(counted.items()):
+            out[name][verdict] = count
+        return dict(out)
+
+    def merged_elsewhere(self) -> dict[str, dict[str, int]]:
+        """Return {"merged_elsewhere": {digest of another snapshot: records merged into what it keeps}}, {} for none."""
+        places = self.merge["kept_in"].filter(pa.array(self.verdict == "merged")).drop_null().to_pylist()
+        return {"merged_elsewhere": dict(sorted(Counter(places).items()))} if places else {}
 
     def accounts(self) -> dict[str, dict[str, int]]:
         """Return {unit key: {"verdict/reason": records}}."""
