@@ -9,14 +9,17 @@ import argparse
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from filters.audio import FRAME
+from filters.audio import FRAME, loudness, signals
 from filters.audio.child import Settings, Studio
-from filters.audio.decode import decode
+from filters.audio.decode import Sound, decode
 from filters.audio.dnsmos import QualityScorer
+from filters.audio.fingerprint import fingerprint
+from filters.audio.flac import encode_flac
 from filters.audio.vad import MODEL, SpeechDetector, session_of
 from filters.models import fetch_model
 from pipelines.demo_input import fetch_package
@@ -80,6 +83,26 @@ def least(work: Callable[[], object], repeats: int) -> float:
     return min(taken)
 
 
+def parts(sounds: list[Sound], seconds: float, repeats: int) -> list[tuple[str, float, None]]:
+    """Return the rate of each step behind the detector, as if the sounds were taken whole."""
+    works: dict[str, Callable[[np.ndarray], object]] = {
+        "  FLAC": encode_flac,
+        "  fingerprint": fingerprint,
+        "  loudness": loudness.integrated_lufs,
+        "  bandwidth": signals.bandwidth_hz,
+    }
+    found = []
+    for name, work in works.items():
+        taken = least(partial(_on_all, work, sounds), repeats)
+        found.append((name, seconds / taken, None))
+    return found
+
+
+def _on_all(work: Callable[[np.ndarray], object], sounds: list[Sound]) -> None:
+    for sound in sounds:
+        work(sound.samples)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--files", type=int, default=40, help="prompts a language")
@@ -104,6 +127,7 @@ def main() -> None:
         ("decode", seconds / decoding, None),
         ("speech detector, sequence model", seconds / vad, None),
         ("speech detector, stock model frame by frame", stock_rate, None),
+        *parts(sounds, seconds, arguments.repeats),
         ("all but the detector", seconds / rest, GOAL_RATE),
         ("whole", seconds / whole, None),
     ]

@@ -1,6 +1,7 @@
 """The images job against img2dataset and against the bare libraries; our perceptual hash against imagehash.
 
     python -m benchmarks.images [--images 300] [--repeats 2] [--without-peers]
+    python -m benchmarks.images --stages      where the time of an image goes, in this process
 
 The images are cuts of 640 x 480 pixels out of real photographs (Debian's lomiri-wallpapers), no two alike, as JPEG,
 each with a caption. All make JPEG of quality 95 with a shorter side of 256 pixels: corpusmill as its users run it,
@@ -12,6 +13,7 @@ Beside them stand a few files that are cut off, and one that is no image: what b
 """
 
 import argparse
+import io
 import json
 import sys
 import tarfile
@@ -169,6 +171,43 @@ def hash_row() -> Row:
     return Row("perceptual hash of 640 x 480: over imagehash", rates, min(theirs) / min(mine), "x", (">=", 3.0))
 
 
+def stages(count: int) -> Iterator[tuple[str, float]]:
+    """Yield (stage, CPU ms an image) of what a guarded child does, and of the codecs that it cannot do without."""
+    import cv2
+
+    from filters.images import child
+    from filters.images.decode import decode
+    from filters.images.encode import encode
+    from filters.images.phash import luma, phash64
+    from filters.images.signals import measure as measure_pixels
+
+    cv2.setNumThreads(1)
+    settings = child.Settings.of({"resize": {"mode": "keep_ratio", "size_px": SIDE_PX}})
+    child._warm(settings)
+    files = []
+    for picture in cuts(count):
+        picture.save(sink := io.BytesIO(), "JPEG", quality=90)
+        files.append(sink.getvalue())
+    pixels = [decode(file).pixels for file in files]
+    grays, small = [luma(each) for each in pixels], [child._stored_pixels(each, settings) for each in pixels]
+    works: dict[str, Callable[[], Any]] = {
+        "all of it": lambda: [child.produce(file, settings) for file in files],
+        "Pillow's decoder alone": lambda: [Image.open(io.BytesIO(file)).load() for file in files],
+        "decode": lambda: [decode(file) for file in files],
+        "grey": lambda: [luma(each) for each in pixels],
+        "perceptual hash": lambda: [phash64(each) for each in grays],
+        "signals": lambda: [measure_pixels(*pair) for pair in zip(pixels, grays, strict=True)],
+        "resize": lambda: [child._stored_pixels(each, settings) for each in pixels],
+        "OpenCV's resize alone": lambda: [
+            cv2.resize(each, made.shape[1::-1], interpolation=cv2.INTER_AREA)
+            for each, made in zip(pixels, small, strict=True)
+        ],
+        "encode": lambda: [encode(each, settings.encode) for each in small],
+    }
+    for name, work in works.items():
+        yield name, 1000 * min(_cpu_s(work) for _ in range(3)) / count
+
+
 def _cpu_s(work: Callable[[], Any]) -> float:
     start = time.process_time()
     work()
@@ -220,7 +259,11 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=300, help="N (default 300)")
     parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--without-peers", action="store_true")
+    parser.add_argument("--stages", action="store_true", help="only where the time of an image goes")
     options = parser.parse_args()
+    if options.stages:
+        print("\n".join(f"{name:24} {each:6.3f} ms" for name, each in stages(min(options.images, 60))))
+        return
     lines, said = run(options.images, options.repeats, with_peers=not options.without_peers)
     print(render(lines))
     print(said)

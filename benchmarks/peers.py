@@ -34,14 +34,39 @@ TRAINERS = (
     "litdata==0.2.76",
     "av==18.1.0",  # Energon decodes sound with it
 )
+# what reads conversations: TRL's format functions need transformers, not the torch that TRL asks for
+CHATS = ("datasets==5.2.0", "transformers==5.23.0", "jinja2==3.1.6")
+TRL = "trl==1.16.0"
 IMG2DATASET = ("img2dataset==1.47.0", "opencv-python-headless<5", "setuptools<81")
 RENSA = ("rensa>=0.2",)
+# its own requirements don't resolve (s3fs of 2023 against any boto3): the package alone, and what its taggers import
+DOLMA = ("dolma==1.2.1",)
+DOLMA_NEEDS = (
+    "numpy<2",
+    *("fasttext-wheel", "blingfire", "uniseg", "smart_open", "omegaconf", "pyyaml", "msgspec", "tqdm", "rich"),
+    *("charset-normalizer", "necessary", "requests", "platformdirs", "boto3", "fsspec", "nltk", "anyascii"),
+    *("LTpycld2", "tokenizers", "zstandard", "jq", "cached-path", "detect-secrets", "presidio-analyzer"),
+)
+NEMO = ("nemo-curator[text-cpu]==1.4.0",)  # 6.2 GB
 PIP = ("-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-cache-dir")
 
 
 def datatrove_python() -> Path:
     """Return the Python of a virtual environment that holds datatrove, made when there is none."""
     return environment("datatrove-0.10.1", DATATROVE)
+
+
+def dolma_python() -> Path:
+    """Return the Python of an environment with Dolma's taggers."""
+    python = environment("dolma-1.2.1", DOLMA_NEEDS)
+    if not list(python.parent.parent.glob("lib/*/site-packages/dolma")):
+        _pip(python, ("--no-deps", *DOLMA))
+    return python
+
+
+def nemo_python() -> Path:
+    """Return the Python of an environment with NeMo Curator's filters of text."""
+    return environment("nemo-curator-1.4", NEMO)
 
 
 def img2dataset_python() -> Path:
@@ -57,6 +82,15 @@ def readers_python() -> Path:
 def trainers_python() -> Path:
     """Return the Python of an environment with the readers that need torch."""
     return environment("trainers", TRAINERS)
+
+
+def trl_python() -> Path:
+    """Return the Python of an environment with datasets, transformers and TRL without torch."""
+    python = environment("trl", CHATS)
+    if not (python.parent / ".trl").exists():
+        _pip(python, ("--no-deps", TRL))
+        (python.parent / ".trl").touch()
+    return python
 
 
 def environment(name: str, wanted: Sequence[str]) -> Path:

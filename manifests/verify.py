@@ -37,6 +37,10 @@ _ASIDE = (
     "films",
     "time_lines",
     "repositories",
+    "lines",
+    "sources",
+    "megatron",
+    "megatron_mask",
 )  # kinds that hold no kept record
 
 

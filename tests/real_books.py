@@ -2,18 +2,14 @@
 
 import bz2
 import io
-import shutil
-import subprocess
-import sys
-import tarfile
-import tempfile
 import textwrap
 import zipfile
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
-from pipelines.demo_input import exclusive, fetch_package, input_root
+from pipelines.demo_input import fetch_package
+from pipelines.demo_texts import DUMPS, dumps
 
 BOOK_PACKAGES = (
     "debmake-doc",
@@ -33,11 +29,7 @@ PDFS = {  # name -> package
     "debian-reference.ja.pdf": "debian-reference-ja",
     "asymptote.pdf": "asymptote-doc",
 }
-GENSIM = "gensim-4.4.0"
-DATA = f"{GENSIM}/gensim/test/test_data"
-ENGLISH = f"{DATA}/enwiki-latest-pages-articles1.xml-p000000010p000030302-shortened.bz2"
-BULGARIAN = f"{DATA}/bgwiki-latest-pages-articles-shortened.xml.bz2"  # in UTF-16, as some editor saved it
-TABLES = f"{DATA}/enwiki-table-markup.xml.bz2"
+ENGLISH, BULGARIAN, TABLES = DUMPS  # the Bulgarian one is in UTF-16, as some editor saved it
 
 
 @cache
@@ -57,32 +49,6 @@ def pdf(name: str) -> bytes:
     package = PDFS[name]
     stem = "developers-reference.pdf" if name.startswith("developers-") else name
     return next(path for path in sorted(fetch_package(package).root.rglob(stem)) if not path.is_symlink()).read_bytes()
-
-
-@cache
-def dumps() -> Path:
-    """Return the folder of gensim's source distribution's extracts of Wikipedia dumps."""
-    final = input_root() / f"{GENSIM}-dumps"
-    with exclusive(GENSIM):
-        if not final.exists():
-            with tempfile.TemporaryDirectory(dir=input_root(), prefix=f".{GENSIM}-") as work:
-                _download(Path(work)).rename(final)
-    return final
-
-
-def _download(work: Path) -> Path:
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--no-binary=:all:", "--no-build-isolation"]
-    command += ["--quiet", GENSIM.replace("-", "==")]
-    subprocess.run(command, cwd=work, check=True, capture_output=True, timeout=300)
-    folder = work / "dumps"
-    folder.mkdir()
-    with tarfile.open(work / f"{GENSIM}.tar.gz") as archive:
-        for name in (ENGLISH, BULGARIAN, TABLES):
-            member = archive.extractfile(name)
-            assert member is not None
-            with member, (folder / Path(name).name).open("wb") as out:
-                shutil.copyfileobj(member, out)
-    return folder
 
 
 @cache

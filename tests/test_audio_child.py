@@ -13,7 +13,7 @@ from filters.audio.child import FAILED, FILES, PAYLOADS, RECORDS, Settings, fact
 from filters.audio.dnsmos import MODEL as DNSMOS
 from filters.audio.dnsmos import QualityScorer
 from filters.audio.limits import AudioFailed
-from filters.audio.profiles import FILE_RULES, PROFILES
+from filters.audio.profiles import FILE_RULES, PROFILES, applicable
 from filters.audio.transcript_signals import TRANSCRIPT_SIGNALS
 from filters.audio.vad import MODEL
 from filters.guard import GuardedPool
@@ -184,7 +184,9 @@ def test_the_scorer_is_off_unless_asked_for(outputs):
     expected = QualityScorer().score(samples).overall
     languages = pa.nulls(scored.num_rows, pa.string())
     assert scored.column("dnsmos_overall")[0].as_py() == pytest.approx(expected, abs=0.01)  # FLAC has 16 bits
-    dropped = judge(PROFILES["emilia_v1"], scored, languages).failed != 0
+    rules, silent = applicable(PROFILES["emilia_v1"], ["dnsmos"])
+    assert silent == ("emilia_v1/spoken_language_score",)
+    dropped = judge(rules, scored, languages).failed != 0
     assert dropped.tolist() == [expected < 3]
 
 

@@ -1,5 +1,6 @@
 """The real `corpusmill audio` on real speech: segments, transcripts, copies merged, music out, bad files."""
 
+import csv
 import hashlib
 import io
 import json
@@ -12,9 +13,11 @@ from itertools import pairwise
 import av
 import jobs
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import webdataset
+from recording_server import ABSENT, recording, response
 from sounds import ffmpeg, ffmpeg_file, music, noise, prompts, sample_file, wav
 
 from filters.safety.word_lists import lists_digest
@@ -266,12 +269,19 @@ def test_a_changed_rule_reads_no_sound_again(done, folder, tmp_path):
     out = tmp_path / "out"
     shutil.copytree(done, out)
     staged = sorted(path.name for path in (out / "audio/staged").rglob("*"))
-    audio(folder, out, "--set=audio.profiles=[speech_v1,transcribed_v1,emilia_v1]")
+    audio(folder, out, "--set=audio.profiles=[speech_v1,transcribed_v1,emilia_v1]", "--set=audio.text_scorers=[{}]")
     assert sorted(path.name for path in (out / "audio/staged").rglob("*")) == staged
     manifest = jobs.manifest(out, JOB)
-    assert manifest["settings"]["rules_without_scorer"] == ["emilia_v1/dnsmos_overall"]
-    assert manifest["settings"]["scored_by"] == {"quality": "none", "transcriber": "none", "listed_words": "none"}
+    assert manifest["settings"]["rules_without_scorer"] == [
+        "emilia_v1/spoken_language_score",
+        "emilia_v1/dnsmos_overall",
+    ]
+    scored = {"quality": "none", "transcriber": "none", "listed_words": "none", "text": "toxicity"}
+    assert manifest["settings"]["scored_by"] == scored
+    assert "scorer_toxicity/flagged_char_fraction" in {rule["name"] for rule in manifest["settings"]["rules"]}
     assert all(row["transcript"] for row in rows(out, "records"))
+    for row in [*rows(out, "records"), *rows(out, "dropped")]:  # English alone has a score
+        assert (row["toxicity_max"] is not None) == (row["transcript_language"] == "en")
     assert "audio: all done before" not in audio(folder, out)  # the first settings again are a new snapshot
     assert jobs.digest(out, JOB) == jobs.digest(done, JOB)
 
@@ -335,3 +345,62 @@ def test_a_long_recording_is_no_reason_to_fail(tmp_path):
     manifest = jobs.manifest(tmp_path / "out", JOB)
     assert not [name for name in manifest["ledger"]["out"] if name.startswith("quarantined")]
     assert manifest["ledger"]["expanded"]["out"] > 50
+
+
+def as_csv(path, rows):
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([["url", "caption"], *([row["url"], row["caption"]] for row in rows)])
+
+
+def as_jsonl(path, rows):
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def as_parquet(path, rows):
+    columns = {"audio_url": [row["url"] for row in rows], "sentence": [row["caption"] for row in rows]}
+    pq.write_table(pa.table(columns), path)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("name", "write", "columns"),
+    [
+        pytest.param("list.csv", as_csv, {}, id="CSV"),
+        pytest.param("list.jsonl", as_jsonl, {}, id="JSONL"),
+        pytest.param(
+            "list.parquet", as_parquet, {"url_column": "audio_url", "caption_column": "sentence"}, id="Parquet"
+        ),
+    ],
+)
+def test_sounds_of_a_crawl_come_with_what_the_list_said_of_them(tmp_path, name, write, columns):
+    """A crawl of a list of URLs with transcripts is an input of the audio block; one answer is no sound."""
+    from test_crawl_job import CONTACT, GENTLE
+
+    said = {"en": "A demonstration, to be heard.", "ru": "Демонстрация, которую можно услышать."}
+    files = {f"/{language}.wav": ffmpeg(prompts(language)[0][1], "-f", "wav", form="gsm") for language in said}
+    urls = {language: f"http://sounds.example/{language}.wav" for language in said}
+    write(
+        tmp_path / name,
+        [
+            *({"url": urls[language], "caption": text} for language, text in said.items()),
+            {"url": "http://sounds.example/page.wav", "caption": "nothing"},
+        ],
+    )
+
+    def answer(host, path):
+        if path == "/page.wav":
+            return response(b"<html>no sound</html>")
+        return response(files[path], media_type="audio/wav") if path in files else ABSENT
+
+    with recording(answer) as site:
+        block = {"seeds": [str(tmp_path / name)], "contact": CONTACT, "kinds": ["audio"], **columns}
+        whole = {"segments": {"mode": "whole"}, "profiles": [], "shards": 1}
+        recipe = {"corpusmill": 1, "crawl": {**block, "test_only_loopback": site.port, **GENTLE}, "audio": whole}
+        (tmp_path / "recipe.yaml").write_text(json.dumps(recipe))
+        jobs.run("run", tmp_path / "recipe.yaml", "--out", tmp_path / "out", "--quiet")
+    kept = {row["uri"]: row for row in rows(tmp_path / "out", "records")}
+    assert {uri: row["transcript"] for uri, row in kept.items()} == {urls[key]: text for key, text in said.items()}
+    assert {row["transcript_kind"] for row in kept.values()} == {"crawl"}
+    for language, uri in urls.items():
+        assert kept[uri]["digest"] == hashlib.sha256(files[f"/{language}.wav"]).digest()
+        assert kept[uri]["transcript_language"] == language

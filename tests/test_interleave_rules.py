@@ -16,9 +16,11 @@ from filters.rules import judge
 from manifests.keys import keys_of
 from manifests.records import ID
 from manifests.runs import sort_table
-from pipelines.interleave.join import documents_of_media, join
+from pipelines.interleave.attach import documents_of_media
+from pipelines.interleave.join import join
 from pipelines.interleave.judge import same_images
-from pipelines.interleave.records import ASKED, FOUND, IMAGE_SET, KNOWN
+from pipelines.interleave.read import ORDERS
+from pipelines.interleave.records import ASKED, FOUND, HOP, IMAGE_SET, KNOWN
 
 
 @pytest.mark.parametrize(
@@ -169,19 +171,18 @@ def dropped(rules, signals, language="en"):
 def known(*rows):
     """Rows (address, rank, media or None, reason)."""
     addresses = [address for address, *_ in rows]
-    return sort_table(
-        pa.table(
-            {
-                "key": keyed(addresses),
-                "address": addresses,
-                "rank": pa.array([rank for _, rank, *_ in rows], pa.int8()),
-                "media": pa.array([media and media.to_bytes(16) for _, _, media, _ in rows], ID),
-                "reason": pa.array([reason for *_, reason in rows], pa.string()),
-            },
-            schema=KNOWN,
-        ),
-        ("key", "address", "rank", "media"),
-    )
+    media = pa.array([media and media.to_bytes(16) for _, _, media, _ in rows], ID)
+    given = {
+        "key": keyed(addresses),
+        "address": addresses,
+        "kind": pa.array(["image"] * len(rows), pa.string()),
+        "rank": pa.array([rank for _, rank, *_ in rows], pa.int8()),
+        "file": media,
+        "media": media,
+        "reason": pa.array([reason for *_, reason in rows], pa.string()),
+    }
+    spans = {name: pa.nulls(len(rows), pa.float64()) for name in ("start_s", "end_s")}
+    return sort_table(pa.table({**given, **spans}, schema=KNOWN), ORDERS["known"])
 
 
 def asked(*rows):
@@ -206,9 +207,9 @@ def test_what_stays_counts_before_what_went_at_the_same_address():
         ("a3", 0, 9, None),
         ("a3", 0, 8, None),
     )
-    found, lost = join(asked(("a1", 1), ("a2", 1), ("a3", 1), ("a4", 1)), there)
-    assert [int.from_bytes(each) for each in found["media"].to_pylist()] == [7, 8]
-    assert lost["reason"].to_pylist() == ["dropped/m3w_v1/short_side_px<64", "no_such_media"]
+    joined = join(asked(("a1", 1), ("a2", 1), ("a3", 1), ("a4", 1)), there, HOP.empty_table())
+    assert [int.from_bytes(each) for each in joined.found["media"].to_pylist()] == [7, 8]
+    assert joined.lost["reason"].to_pylist() == ["dropped/m3w_v1/short_side_px<64", "no_such_media"]
 
 
 @pytest.mark.parametrize(("parts", "records"), [(0, 0), (0, 9), (9, 0), (200, 1), (300, 300)])
@@ -222,7 +223,7 @@ def test_a_join_is_what_a_dictionary_gives(parts, records):
     best = {}
     for address, rank, media, reason in sorted(there, key=lambda row: (row[1], row[2] or 0)):
         best.setdefault(address, (rank, media, reason))
-    found, lost = join(asked(*wanted), known(*there))
+    found, _, lost, _ = join(asked(*wanted), known(*there), HOP.empty_table())
     assert found.num_rows + lost.num_rows == parts
     for row in found.to_pylist():
         assert int.from_bytes(row["media"]) == best[row["address"]][1]
@@ -240,7 +241,10 @@ def test_documents_of_media_are_counted_once_each(pairs):
             "media": ids(media for media, _ in pairs),
             "address": ["x"] * count,
             "id": ids(document for _, document in pairs),
-            **{name: pa.nulls(count, FOUND.field(name).type) for name in ("position", "kind", "uri", "alt")},
+            **{
+                name: pa.nulls(count, FOUND.field(name).type)
+                for name in ("position", "kind", "uri", "alt", "start_s", "end_s")
+            },
         },
         schema=FOUND,
     )

@@ -122,6 +122,10 @@ def test_hints(page, bit):
         pytest.param("a \U0001f600 \u4e00 \ue000", 0, id="emoji, ideograph and private use of the first plane"),
         pytest.param("<p itemtype='https://schema.org/FAQPage'>", prescan.HAS_FAQ, id="FAQ"),
         pytest.param('<a rel="license" href=x>', prescan.HAS_LICENSE, id="license"),
+        pytest.param("<VIDEO controls>", prescan.HAS_FILMS, id="film"),
+        pytest.param("<audio src=a>  ", prescan.HAS_FILMS, id="sound"),
+        pytest.param("<a href=x.WebM>", prescan.HAS_FILMS, id="link to a film"),
+        pytest.param("<img src=x.webp> an .example of .wild things", 0, id="names that are like a film's"),
         pytest.param("", 0, id="empty"),
     ],
 )

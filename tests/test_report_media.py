@@ -433,6 +433,24 @@ def test_items_and_documents_of_evaluation_sets_are_counted_once_over_shards(tmp
     assert found == [("a", 1, 1, 1), ("b", 1, 2, 2), ("c", 0, 0, 0)]
 
 
+def test_licences_other_snapshots_and_who_stays_are_told(tmp_path):
+    best = {"signal": "hash_count", "per": "word_count", "wish": "lowest"}
+    settings = {"dedup": {"against": ["a" * 64, "b" * 64], "survivor": best}}
+    counted = {"cc_by": {"kept": 2, "merged": 1}, "unstated": {"dropped": 4}, "contradictory": {"dropped": 1}}
+    stated = {"licenses": counted, "merged_elsewhere": {"b" * 64: 3}}
+    text = seal({"job": "text", "settings": settings, "statistics": stated, "shards": []})
+    late = late_of(LocalStore(tmp_path), text, Funnel(8, 2, dropped={"license/contradictory": 1}))
+    found = [(each.name, each.kept, each.gone, each.dropped) for each in late.licenses]
+    assert found == [("cc_by", 2, 1, 0), ("contradictory", 0, 1, 1), ("unstated", 0, 4, 0)]
+    assert late.others.merged == {"a" * 64: 0, "b" * 64: 3}
+    page = render(ReportData(title="t", funnel=Funnel(8, 2), late=late))
+    words = section(page, "late").words
+    assert "CC-BY 2 1 0" in words and "several that differ 0 1 1" in words
+    assert "the one with the lowest hash_count / word_count stays" in words
+    nobody = seal({"job": "text", "settings": {}, "statistics": {"licenses": {"unstated": {"kept": 1}}}, "shards": []})
+    assert late_of(LocalStore(tmp_path), nobody, Funnel(1, 1)) is None
+
+
 def test_a_text_job_without_late_phases_has_no_such_section(tmp_path):
     text = seal({"job": "text", "settings": {}, "statistics": {}, "shards": []})
     assert late_of(LocalStore(tmp_path), text, Funnel(0, 0)) is None

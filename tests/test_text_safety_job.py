@@ -24,11 +24,13 @@ def out(demo_input_dir, tmp_path_factory) -> Path:
     model = _model(folder)
     recipe = folder / "recipe.yaml"
     recipe.write_text(
-        f"corpusmill: 1\ninputs: [{{name: manuals, uri: {demo_input_dir}}}, {{name: own, uri: {_planted(folder)}}}]\n"
+        f"corpusmill: 1\ninputs: [{{name: manuals, uri: {demo_input_dir}}}, {{name: own, uri: {_planted(folder)}}}, "
+        f"{{name: pages, uri: {_licensed(folder)}}}]\n"
         "text:\n  shards: 2\n  edits: []\n  rules: [gopher_v1]\n  dropped_text_sample: 1.0\n"
         f"  block_lists: [{{name: mine, path: {folder / 'listed.txt'}}}]\n"
         f"  listed_words: {{rules: badwords_c4_v1, path: {folder / 'words'}}}\n"
         "  scorers: [{max_flagged_fraction: 0.9}]\n"
+        "  licenses: {keep: [cc_by, cc_by_sa, unstated]}\n"
         f"  quality: {{model: {model}, sha256: {hashlib.sha256(model.read_bytes()).hexdigest()}, threshold: 0.01}}\n"
     )
     jobs.run("run", recipe, "--out", folder / "out", "--quiet")
@@ -44,6 +46,27 @@ def _planted(folder: Path) -> Path:
         lines.append(json.dumps({"id": f"planted-{place}", "text": text[:middle] + told + text[middle:]}) + "\n")
     (folder / "planted.jsonl").write_text("".join(lines))
     return folder / "planted.jsonl"
+
+
+def _licensed(folder: Path) -> Path:
+    """Return pages of real texts; what names a licence is the page, its picture, two that differ, or a sentence."""
+    (folder / "pages").mkdir()
+    by, nc = (
+        f'<a rel=license href="https://creativecommons.org/licenses/{name}/4.0/">x</a>' for name in ("by", "by-nc")
+    )
+    stated = {
+        "by": by,
+        "nc": nc,
+        "both": by + nc,
+        "figure": f"<figure>{nc}</figure>",
+        "text": nc.replace("rel=license", ""),
+    }
+    texts = [text for text in sample() if 3000 < len(text) < 9000]
+    for (name, link), text in zip(stated.items(), texts, strict=False):
+        paragraphs = "".join(f"<p>{line}</p>\n" for line in text.splitlines())
+        page = f"<!doctype html><html><meta charset=utf-8><body><main>{paragraphs}</main>{link}</body></html>"
+        (folder / "pages" / f"{name}.html").write_text(page)
+    return folder / "pages"
 
 
 def _model(folder: Path) -> Path:
@@ -68,6 +91,22 @@ def test_each_slot_drops_what_it_is_for_and_says_so(out):
     assert {"en", "ja"} <= {row["language"] for row in worded}
     assert not any(re.search(r"\bpartition\b", row["text"].lower()) for row in kept if row["language"] == "en")
     assert all(row["signals"]["listed_word_count"] is None for row in kept if row["language"] == "de")
+
+
+def test_a_licence_is_the_pages_own_and_those_that_are_not_listed_go(out):
+    kept = {row["uri"]: row for row in jobs.rows(out) if row["source"] == "pages"}
+    gone = {row["uri"]: row for row in jobs.rows(out, "dropped") if row["source"] == "pages"}
+    reasons = {uri: [each for each in row["reasons"] if each.startswith("license/")] for uri, row in gone.items()}
+    assert reasons["pages:nc.html"] == ["license/cc_by_nc"]
+    assert reasons["pages:both.html"] == ["license/contradictory"]
+    everything = {**kept, **gone}
+    for name, stated in (("by", "https://creativecommons.org/licenses/by/4.0/"), ("figure", None), ("text", None)):
+        assert everything[f"pages:{name}.html"]["license"] == stated
+        assert not reasons.get(f"pages:{name}.html")
+    counted = jobs.manifest(out)["statistics"]["licenses"]
+    assert sum(counted["cc_by_nc"].values()) == sum(counted["contradictory"].values()) == 1
+    judged = ("kept", "dropped", "merged")
+    assert sum(sum(each.values()) for each in counted.values()) == sum(jobs.funnel(out)[name] for name in judged)
 
 
 def test_scores_stand_in_the_signals_of_the_languages_that_they_are_for(out):
@@ -103,7 +142,8 @@ def test_the_account_balances_and_places_are_in_no_key(out, tmp_path):
     counts = jobs.funnel(out)
     assert counts["in"] == sum(n for name, n in counts.items() if name != "in")
     recipe = (out.parent / "recipe.yaml").read_text().replace(str(out.parent), str(tmp_path))
-    for name in ("planted.jsonl", "listed.txt", "quality.bin", "words/en.txt", "words/ja.txt"):
+    pages = [f"pages/{page.name}" for page in (out.parent / "pages").iterdir()]
+    for name in ("planted.jsonl", "listed.txt", "quality.bin", "words/en.txt", "words/ja.txt", *pages):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes((out.parent / name).read_bytes())
     (tmp_path / "recipe.yaml").write_text(recipe)
@@ -121,3 +161,17 @@ def test_the_account_balances_and_places_are_in_no_key(out, tmp_path):
 def test_what_is_missing_is_named(out, demo_input_dir, tmp_path, setting, message):
     said = jobs.start("text", demo_input_dir, "--out", tmp_path / "out", "--set", setting).communicate(timeout=120)
     assert message in "".join(said)
+
+
+def test_the_best_of_a_cluster_stays(out):
+    """The last test: it makes another snapshot of the same output, and measures nothing again."""
+    staged = sorted((out / "text" / "staged").rglob("*"))
+    jobs.run("run", out.parent / "recipe.yaml", "--out", out, "--quiet", "--set", "text.dedup.survivor=best_quality")
+    assert sorted((out / "text" / "staged").rglob("*")) == staged
+    score = {row["id"]: row["signals"]["quality_score"] for row in jobs.rows(out)}
+    merged = [row for row in jobs.rows(out, "dropped") if row["reason"] in ("exact_duplicate", "near_duplicate")]
+    assert sum(row["signals"]["quality_score"] < score[row["kept_id"]] for row in merged) > 10
+    assert all(row["signals"]["quality_score"] <= score[row["kept_id"]] for row in merged)
+    unknown = "text.dedup.survivor={signal: hash_cout, per: word_count, wish: lowest}"
+    said = jobs.run("run", out.parent / "recipe.yaml", "--out", out, "--quiet", "--set", unknown, status=1)
+    assert "no signal is called hash_cout; did you mean hash_count?" in said

@@ -236,8 +236,12 @@ def test_the_clip_as_a_film_shows_the_frames_of_the_clip(done):
 
 @pytest.mark.long
 def test_a_profile_drops_what_stands_still(folder, done, tmp_path):
+    """With a scorer of what is said: English alone has a score."""
     out = tmp_path / "out"
-    jobs.run("video", folder, "--out", out, "--quiet", "--set=video.shards=2")
+    jobs.run("video", folder, "--out", out, "--quiet", "--set=video.shards=2", "--set=video.text_scorers=[{}]")
+    assert jobs.manifest(out, JOB)["settings"]["scored_by"]["text"] == "toxicity"
+    for row in rows(out, "records"):
+        assert (row["toxicity_max"] is not None) == (row["transcript_language"] == "en")
     dropped = [row for row in rows(out, "dropped") if row["verdict"] == "dropped"]
     assert {row["reason"].partition(">")[0] for row in dropped} == {"corpusmill_video_v1/still_frame_fraction"}
     assert all(row["still_frame_count"] > 0.9 * row["frame_count"] for row in dropped)

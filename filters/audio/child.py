@@ -91,7 +91,9 @@ RECORDS = pa.schema(
         ("dnsmos_background", pa.float64()),
         ("dnsmos_overall", pa.float64()),
         ("gain_db", pa.float64()),  # applied to what was written
-        ("heard", pa.list_(PIECE)),  # by the transcriber; null where it is off
+        ("heard", pa.list_(PIECE)),  # by the transcriber; null where it is off, as the two that follow
+        ("spoken_language", pa.string()),
+        ("spoken_language_score", pa.float64()),  # [0, 1]
         ("fingerprint", pa.large_binary()),  # little-endian uint32 words
         ("band_keys", pa.list_(pa.uint64())),  # 20, or none for a sound too short
         ("sha256", pa.binary(32)),  # of the payload
@@ -212,9 +214,10 @@ class Studio:
         print_ = fingerprint(samples)
         mos = self.quality.score(samples, beat) if self.quality else (None, None, None)
         record |= dict(zip(("dnsmos_signal", "dnsmos_background", "dnsmos_overall"), mos, strict=True))
+        said = None if self.transcriber is None else self.transcriber.transcribe(samples, beat)
+        record |= dict(zip(("heard", "spoken_language", "spoken_language_score"), said or (None,) * 3, strict=True))
         record |= {
             "gain_db": gain_db,
-            "heard": None if self.transcriber is None else self.transcriber.transcribe(samples, beat),
             "fingerprint": print_.words.astype("<u4").tobytes(),
             "band_keys": print_.keys.tolist(),
             "sha256": hashlib.sha256(payload).digest(),

@@ -153,15 +153,17 @@ class _Piece(NamedTuple):
 
 
 class _Pieces:
-    """Iterates over the decoded frames of a stream."""
+    """Iterates over what the frames of a stream decode to, _CHUNK samples or a little more at a time.
+
+    Frames of 20 ms come fifty a second; libavutil joins them, since an array of each costs more than its decoding.
+    """
 
     def __init__(self, stream: Any, limits: AudioLimits) -> None:
         self.stream, self.limits = stream, limits
         self.packets = self.damaged = 0
         self.seconds = 0.0
         self._kinds: list[_Kind] = []
-        self._told: tuple[int, int, str] | None = None
-        self._kind = _Kind(0, 0, "")
+        self._kind, self._joined = _Kind(0, 0, ""), av.AudioFifo()
         self._last: Any = None
 
     def __iter__(self) -> Iterator[_Piece]:
@@ -176,23 +178,40 @@ class _Pieces:
             finally:
                 self.packets += 1
             for frame in frames:
-                yield self._take(frame)
+                yield from self._take(frame)
+        yield from self._rest()
         if self.damaged > self.limits.max_audio_damaged_fraction * self.packets:
             detail = f"{self.damaged} of {self.packets} packets"
             fraction = self.damaged / self.packets
             raise AudioError(AudioFailed.DAMAGED, detail, "max_audio_damaged_fraction", fraction)
 
-    def _take(self, frame: Any) -> _Piece:
-        told = frame.sample_rate, frame.layout.nb_channels, frame.format.name
-        if told != self._told:  # most frames are like the one before, and there are fifty a second
-            self._told, self._kind = told, _Kind(*told[:2], told[2].removesuffix("p"))
-            if self._kind not in self._kinds:
-                self._check(self._kind)
-        count = frame.samples
-        self.seconds += count / told[0]
+    def _take(self, frame: Any) -> Iterable[_Piece]:
+        """Join a frame to those before it; return what is enough for a piece, or ends with another kind of frame."""
+        done: list[_Piece] = []
+        frame.pts = None
+        if not self._kinds:
+            self._begin(frame)
+        try:
+            self._joined.write(frame)
+        except ValueError:  # of another rate, layout or type
+            done += self._rest()
+            self._begin(frame)
+            self._joined.write(frame)
+        self.seconds += frame.samples / self._kind.rate_hz
         if self.seconds > self.limits.max_audio_s:
             raise AudioError(AudioFailed.TOO_LONG, "", "max_audio_s", self.seconds)
-        return _Piece(self._kind, _raw(frame, self._kind, count))
+        return done + self._rest() if self._joined.samples >= _CHUNK else done
+
+    def _begin(self, frame: Any) -> None:
+        kind = _Kind(frame.sample_rate, frame.layout.nb_channels, frame.format.name.removesuffix("p"))
+        if kind not in self._kinds:
+            self._check(kind)
+        self._kind, self._joined = kind, av.AudioFifo()
+
+    def _rest(self) -> list[_Piece]:
+        """Return what was joined so far."""
+        whole = self._joined.read(self._joined.samples) if self._joined.samples else None
+        return [] if whole is None else [_Piece(self._kind, _raw(whole, self._kind, whole.samples))]
 
     def _check(self, kind: _Kind) -> None:
         if kind.channels > self.limits.max_audio_channels:

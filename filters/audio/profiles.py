@@ -11,13 +11,19 @@ SPEECH_V1 = (
     Rule("speech_v1/silent_fraction", "silent_frames", "frames", max=0.5),
     Rule("speech_v1/cut_short", "cut_short", max=0),  # the file ends before its own structure says
 )
-# He et al. 2024 (Emilia), section 3.4 and its pipeline's defaults: 3 to 30 s, DNSMOS P.835 OVRL of 3.0 at least.
+# He et al. 2024 (Emilia), section 3.4 and its pipeline's defaults: 3 to 30 s, DNSMOS P.835 OVRL of 3.0 at least, the
+# recogniser's probability of the spoken language above 0.8 (a score of exactly 0.8 stays here).
 EMILIA_V1 = (
     Rule("emilia_v1/duration_s", "duration_s", min=3.0, max=30.0),
+    Rule("emilia_v1/spoken_language_score", "spoken_language_score", min=0.8),
     Rule("emilia_v1/dnsmos_overall", "dnsmos_overall", min=3.0),
 )
-# NeMo Speech Data Processor's recipe for Granary: 0.1 to 40 s.
-GRANARY_V1 = (Rule("granary_v1/duration_s", "duration_s", min=0.1, max=40.0),)
+# NeMo Speech Data Processor's recipe for Granary: 0.1 to 40 s; a spoken language that is 0.7 likely (there over seven
+# pieces of a file, here of the record itself).
+GRANARY_V1 = (
+    Rule("granary_v1/duration_s", "duration_s", min=0.1, max=40.0),
+    Rule("granary_v1/spoken_language_score", "spoken_language_score", min=0.7),
+)
 # NeMo Curator 1.4, audio: silero segments of 2 to 60 s; at least 8 kHz wide would be its ALM's rule at 48 kHz.
 NEMO_CURATOR_V1 = (Rule("nemo_curator_v1/duration_s", "duration_s", min=2.0, max=60.0),)
 
@@ -38,7 +44,12 @@ PROFILES: dict[str, tuple[Rule, ...]] = {
 }
 # A file of which nothing was made: judged on FILES, so that music has a reason to be dropped for.
 FILE_RULES = (Rule("speech_v1/segments", "segments", min=1),)
-SCORED_BY = {"dnsmos_overall": "dnsmos", "dnsmos_signal": "dnsmos", "dnsmos_background": "dnsmos"}  # column -> scorer
+SCORED_BY = {  # column -> scorer
+    "dnsmos_overall": "dnsmos",
+    "dnsmos_signal": "dnsmos",
+    "dnsmos_background": "dnsmos",
+    "spoken_language_score": "transcriber",
+}
 
 
 def applicable(rules: Sequence[Rule], scorers: Collection[str]) -> tuple[tuple[Rule, ...], tuple[str, ...]]:

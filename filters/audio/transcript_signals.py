@@ -1,5 +1,7 @@
-"""What transcripts measure: language, length, and where there are lists of words, how many of these they hold."""
+"""What transcripts measure: language, length, and with lists of words or models, what of that is unsafe."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,6 +10,8 @@ import pyarrow.compute as pc
 
 from filters.language import identify
 from filters.lines import split_lines
+from filters.rules import Rule
+from filters.safety.scorers import TextScorer, scorer_rules, scorer_signals
 from filters.safety.word_lists import WordLists
 from filters.safety.word_signals import word_signals
 from filters.segmentation import segment
@@ -25,8 +29,13 @@ TRANSCRIPT_SIGNALS = pa.schema(
 )
 
 
-def transcript_signals(texts: pa.StringArray, lists: WordLists | None = None) -> pa.RecordBatch:
-    """Return TRANSCRIPT_SIGNALS, one row a transcript; a null is a transcript without a character."""
+def transcript_signals(
+    texts: pa.StringArray, lists: WordLists | None = None, scorers: Sequence[TextScorer] = ()
+) -> pa.RecordBatch:
+    """Return TRANSCRIPT_SIGNALS, one row a transcript; a null is a transcript without a character.
+
+    Behind them stand three columns a scorer (filters.safety.scorers.scorer_signals): a line is a cue.
+    """
     text = pc.utf8_trim_whitespace(pc.fill_null(texts, ""))
     language, score = identify(text)
     words = segment(text)
@@ -40,4 +49,13 @@ def transcript_signals(texts: pa.StringArray, lists: WordLists | None = None) ->
         columns += [pa.nulls(len(text), pa.int32())] * 2
     else:
         columns += word_signals(text, language, words, split_lines(text), lists).columns
-    return pa.record_batch(columns, schema=TRANSCRIPT_SIGNALS)
+    found = pa.record_batch(columns, schema=TRANSCRIPT_SIGNALS)
+    scored = scorer_signals(text, language, split_lines(text), scorers) if scorers and len(text) else None
+    for name, column in zip(scored.schema.names, scored.columns, strict=True) if scored else ():
+        found = found.append_column(name, column)
+    return found
+
+
+def transcript_scorer_rules(scorer: TextScorer, max_flagged_fraction: float) -> tuple[Rule, ...]:
+    """Return the scorer's rule as `scorer_rules` has it, over the characters of a transcript."""
+    return tuple(replace(rule, per="transcript_char_count") for rule in scorer_rules(scorer, max_flagged_fraction))

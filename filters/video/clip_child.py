@@ -14,6 +14,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from filters.audio.transcribe import Whisper
 from filters.guard_child import WHOLE_BATCH, Outputs, Progress, Worker
 from filters.images.nsfw import nsfw_score
 from filters.video import child, sound
@@ -22,7 +23,7 @@ from filters.video.limits import VideoLimits, VideoRefusedError
 from filters.video.probe import open_video, video_stream
 from filters.video.reader import VideoSettings, packets
 from filters.video.remux import ClipFile, Packets
-from filters.video.sound import ClipSound, Listener, Track
+from filters.video.sound import HEARD, ClipSound, Listener, Track
 from filters.video.subtitles import Cue, transcript
 from filters.video.timeline import Part, timeline
 
@@ -34,7 +35,7 @@ PART = pa.struct(
         ("digest", pa.binary(32)),  # sha256 of the file, null for text
         ("text", pa.string()),  # of a cue
         ("language", pa.string()),  # that the film or its file declares, or null
-        ("origin", pa.string()),  # of text: embedded | sidecar
+        ("origin", pa.string()),  # of text: embedded | sidecar | transcriber
         ("media_type", pa.string()),
         ("member", pa.string()),  # the file's name in the sample: 0000.jpg, flac
         ("width_px", pa.int32()),
@@ -76,6 +77,7 @@ MEMBERS = pa.schema(
 )
 OUTPUTS = {"clips": CLIPS, "members": MEMBERS, "films": FILMS, "failed": child.FAILED}
 Rows = dict[str, list[dict[str, Any]]]
+ORIGIN = {"origin": HEARD}
 
 
 @dataclass
@@ -85,10 +87,12 @@ class Maker:
     settings: VideoSettings
     limits: VideoLimits
     files: bool = True
+    transcriber: Whisper | None = None
     listener: Listener | None = field(init=False)
 
     def __post_init__(self) -> None:
-        self.listener = Listener() if self.settings.audio else None
+        hears = self.transcriber.load() if self.transcriber else None
+        self.listener = Listener(hears) if self.settings.audio else None
 
     def make(self, row: int, data: Any, found: Rows, beat: Callable[[int], None]) -> None:
         """Add what a film comes to; raises VideoRefusedError, and then nothing is added."""
@@ -105,7 +109,8 @@ class Maker:
             found["films"].append({"row": row, **film, "cues_left_out": reader.cues_left_out})
             for n, clip in enumerate(clips):
                 alive()
-                heard = track.cut(clip) if isinstance(track, Track) else None
+                heard = track.cut(clip, partial(beat, WHOLE_BATCH)) if isinstance(track, Track) else None
+                alive()
                 row_of, members = _clip(clip, parts[n], heard, files.cut(clip) if files else None)
                 base = child.clip_row(n, clip, seen.track, reader.kept)
                 of_film = {name: film[name] for name in CLIPS.names if name in film and name not in base}
@@ -147,6 +152,10 @@ def _clip(
     if heard is not None:
         own = {"digest": heard.digest, "media_type": "audio/flac", "member": "flac"}
         parts = [*parts, Part("audio", heard.start_us, heard.end_us, own, heard.payload)]
+        parts += [
+            Part("text", each["start_us"], each["end_us"], {name: each[name] for name in ("text", "language")} | ORIGIN)
+            for each in heard.heard
+        ]
     for part in timeline(parts):
         values = {name: value for name, value in part.values.items() if name != "clip"}
         if part.kind == "frame":
@@ -173,7 +182,7 @@ def _clip(
 
 def said_in(parts: list[Part]) -> str | None:
     """Return the transcript of a clip's cues, in the language of the first of them; None where nothing is said."""
-    cues = [part for part in parts if part.kind == "text"]
+    cues = [part for part in parts if part.kind == "text" and part.values.get("origin") != HEARD]
     language = cues[0].values.get("language") if cues else None
     same = [part for part in cues if part.values.get("language") == language]
     return transcript([Cue(part.start_us, part.end_us, part.values["text"]) for part in same]) or None
@@ -195,11 +204,16 @@ def _cues(found: list[tuple[Cue, str | None]], clips: list[Clip]) -> list[Part]:
 def factory(config: Mapping[str, Any]) -> Worker:
     """Return the worker: {uri, media_type, payload} in; OUTPUTS out.
 
-    config: {"settings": fields of VideoSettings, "limits": fields of VideoLimits, "files": bool}; each may be missing.
+    config: {"settings": fields of VideoSettings, "limits": fields of VideoLimits, "files": bool, "transcriber": fields
+    of Whisper or null}; each may be missing.
     A film stands once in "films" or once in "failed".
     """
+    recogniser = config.get("transcriber")
     maker = Maker(
-        VideoSettings(**config.get("settings", {})), VideoLimits(**config.get("limits", {})), config.get("files", True)
+        VideoSettings(**config.get("settings", {})),
+        VideoLimits(**config.get("limits", {})),
+        config.get("files", True),
+        Whisper.of(recogniser) if recogniser else None,
     )
     _warm(maker)
 

@@ -1,7 +1,7 @@
 """Croissant 1.1: the typed Parquet of the Hugging Face export and a `croissant.json` that describes it.
 
 Every file is listed with its sha256 and size; a record set `samples` has a field for every column that
-Croissant's types can say (text, numbers, times, media); nested columns stay in the files alone.
+Croissant's types can say (text, numbers, times, media) and for lists of these; nested columns stay in the files alone.
 """
 
 from typing import Any
@@ -10,13 +10,19 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from manifests.exports.destination import Destination, File
-from manifests.exports.hf import FEATURES, export_hf
+from manifests.exports.hf import FEATURES, LISTS, export_hf
 from manifests.exports.source import Source
 from manifests.keys import canonical_json
 
 VERSION = "http://mlcommons.org/croissant/1.1"
 RECORD_SET, FILE_SET = "samples", "parquet-files"
 _OBJECTS = {"Image": "sc:ImageObject", "Audio": "sc:AudioObject", "Video": "sc:VideoObject"}
+_MEDIA = {  # column -> type of what it holds, or what each item of its list is
+    **{extension: _OBJECTS[feature] for extension, feature in FEATURES.items()},
+    **{name: _OBJECTS[feature] for feature, name in LISTS.items()},
+}
+# 1.1 says isArray and arrayShape; `repeated` is what its own reader casts items by.
+_LIST = {"isArray": True, "arrayShape": "-1", "repeated": True}
 _OWN = (
     "arrayShape",
     "citeAs",
@@ -119,15 +125,18 @@ def _file_object(file: File) -> dict[str, Any]:
 
 def _field(column: pa.Field) -> dict[str, Any] | None:
     """Return a column as a Croissant field, None where its type has no name there."""
-    is_media = column.name in FEATURES and pa.types.is_struct(column.type)
-    data_type = _OBJECTS[FEATURES[column.name]] if is_media else _data_type(column.type)
+    is_list = pa.types.is_list(column.type)
+    own = column.type.value_type if is_list else column.type
+    is_media = column.name in _MEDIA and pa.types.is_struct(own)
+    data_type = _MEDIA[column.name] if is_media else _data_type(own)
     if data_type is None:
         return None
     taken: dict[str, Any] = {"fileSet": {"@id": FILE_SET}, "extract": {"column": column.name}}
     if is_media:
         taken["transform"] = {"jsonPath": "bytes"}
     name = f"{RECORD_SET}/{column.name}"
-    return {"@type": "cr:Field", "@id": name, "name": column.name, "dataType": data_type, "source": taken}
+    said = {"@type": "cr:Field", "@id": name, "name": column.name, "dataType": data_type, "source": taken}
+    return said | (_LIST if is_list else {})
 
 
 def _data_type(arrow: pa.DataType) -> str | None:

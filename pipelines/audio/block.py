@@ -6,11 +6,12 @@ from pydantic import Field, model_validator
 
 from pipelines.crawl.block import REFUSALS, Refusal
 from pipelines.recipe_block import Block, wrong
+from pipelines.speech_block import TranscriberBlock, WordListsBlock
+from pipelines.text.safety_block import TextScorerBlock
 
 Profile = Literal["speech_v1", "emilia_v1", "granary_v1", "nemo_curator_v1", "transcribed_v1"]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Seconds = Annotated[float, Field(ge=0, le=86_400)]
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class SegmentsBlock(Block):
@@ -65,21 +66,6 @@ class LogMelBlock(Block):
         return self
 
 
-class TranscriberBlock(Block):
-    """A user's own speech recogniser: a folder with a Whisper model as CTranslate2 has it."""
-
-    model: Annotated[str, Field(min_length=1, description="the folder; its model.bin is pinned")]
-    sha256: Annotated[Sha256, Field(description="of model.bin")]
-    languages: Annotated[tuple[str, ...], Field(description="the model may only find these; empty: any it knows")] = ()
-
-
-class WordListsBlock(Block):
-    """A folder of <language>.txt or .json lists against which transcripts are held."""
-
-    path: Annotated[str, Field(min_length=1)]
-    sha256: Annotated[Sha256, Field(description="digest of the lists, as filters.safety.word_lists tells it")]
-
-
 class NearAudio(Block):
     """When two sounds are the same recording; compared are the fingerprints themselves."""
 
@@ -107,6 +93,7 @@ class Audio(Block):
     scorers: Annotated[tuple[Literal["dnsmos"], ...], Field(description="models that are asked as well")] = ()
     transcriber: TranscriberBlock | None = None
     word_lists: WordListsBlock | None = None
+    text_scorers: Annotated[tuple[TextScorerBlock, ...], Field(description="models that score what is said")] = ()
     dedup: AudioDedup = AudioDedup()
     refuse: Annotated[tuple[Refusal, ...], Field(description="whose no counts")] = REFUSALS
     shards: Annotated[int | Literal["auto"], Field(description="files of the output; auto: by its size")] = "auto"

@@ -7,7 +7,6 @@ runs route, verify and write again, a changed segment length everything.
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version as version_of
-from pathlib import Path
 from typing import Any
 
 from filters.audio import signals
@@ -18,7 +17,6 @@ from filters.audio.limits import AudioLimits
 from filters.audio.mel import MEL_VERSION
 from filters.audio.profiles import FILE_RULES, PROFILES, applicable
 from filters.audio.segments import SEGMENTS_VERSION
-from filters.audio.transcribe import TRANSCRIBE_VERSION
 from filters.audio.transcript_signals import TRANSCRIPTS_VERSION as SIGNALS_OF_TRANSCRIPTS
 from filters.audio.vad import VAD_VERSION
 from filters.models import MODELS
@@ -31,10 +29,9 @@ from pipelines.audio.transcripts import TRANSCRIPTS_VERSION
 from pipelines.launcher import Launcher
 from pipelines.recipe import Input
 from pipelines.sources import SOURCES_VERSION
-from pipelines.stages import judges
+from pipelines.stages import judges, speech
 from pipelines.stages.clusters import Clustering, verified
 from pipelines.stages.compact import compact
-from pipelines.stages.files import keep_word_lists
 from pipelines.stages.ranges import Ranges
 from pipelines.stages.sidecars import SIDECARS_VERSION
 from pipelines.stages.snapshot import snapshot_body
@@ -75,7 +72,10 @@ class AudioJob:
 
     def __post_init__(self) -> None:
         rules = [*FILE_RULES, *(rule for name in self.block.profiles for rule in PROFILES[name])]
-        self.rules, self.without_scorer = applicable(rules, self.block.scorers)
+        there = [*self.block.scorers, *(["transcriber"] if self.block.transcriber else [])]
+        chosen, self.without_scorer = applicable(rules, there)
+        self.rules = (*chosen, *speech.scorer_rules(self.block.text_scorers))
+        self.recogniser = speech.Recogniser(self.block.transcriber, JOB)
         self.sources = Inputs(self.inputs, self.launcher.store, self.crawled, self.opt_out)
         self.ranges = Ranges(self.launcher, JOB, VERSION, self.limits.partition_bytes)
 
@@ -89,30 +89,29 @@ class AudioJob:
                 "quality": "dnsmos" if "dnsmos" in self.block.scorers else "none",
                 "transcriber": "whisper" if self.block.transcriber else "none",
                 "listed_words": "word_lists" if self.block.word_lists else "none",
+                "text": ", ".join(each.column for each in self.block.text_scorers) or "none",
             },
             "transcript_signals": SIGNALS_OF_TRANSCRIPTS,
-            **self.block.model_dump(mode="json", exclude={"transcriber", "word_lists"}),
+            **self.block.model_dump(mode="json", exclude={"transcriber", "word_lists", "text_scorers"}),
             "word_lists": self.block.word_lists.sha256 if self.block.word_lists else None,
+            "text_scorers": speech.described_scorers(self.block.text_scorers),
         }
 
     def _child(self) -> dict[str, Any]:
-        """Return what the guarded children are made with (filters.audio.child.Settings)."""
-        named = ("segments", "vad", "level", "log_mel", "scorers", "transcriber")
+        """Return what the guarded children are made with (filters.audio.child.Settings), but for the transcriber."""
+        named = ("segments", "vad", "level", "log_mel", "scorers")
         given = self.block.model_dump(mode="json", include=set(named))
         return {**given, "limits": asdict(self.audio_limits)}
 
     def _stage_settings(self) -> dict[str, Any]:
         child, models = self._child(), [VAD_MODEL, *([QUALITY_MODEL] if self.block.scorers else [])]
-        transcriber = self.block.transcriber
-        if transcriber:  # where a model lies decides no byte
-            own = {name: value for name, value in child["transcriber"].items() if name != "model"}
-            child["transcriber"] = {**own, "version": TRANSCRIBE_VERSION}
+        transcriber = self.recogniser.described()
         return {
-            "child": child,
+            "child": {**child, "transcriber": transcriber},
             "refuse": list(self.block.refuse),
             "max_record_bytes": self.audio_limits.max_audio_bytes,
             "models": {name: MODELS[name].sha256 for name in models},
-            "versions": {**VERSIONS, **{name: version_of(name) for name in ("av", *_recogniser(transcriber))}},
+            "versions": {**VERSIONS, **{name: version_of(name) for name in ("av", *recogniser(transcriber))}},
         }
 
     def plan(self) -> list[Planned]:
@@ -143,6 +142,7 @@ class AudioJob:
         config = {
             "inputs": self.sources.config,
             "child": self._child(),
+            "transcriber": self.recogniser.kept(self.launcher.store),
             "limits": asdict(self.limits),
             "max_file_bytes": self.audio_limits.max_audio_bytes,
             "file_cpu_s": self.audio_limits.audio_cpu_s,
@@ -163,7 +163,7 @@ class AudioJob:
             "staged": name,
             "transcripts": self._transcripts(name, staged),
             "rules": judges.to_json(self.rules),
-            "word_lists": self._word_lists(),
+            **speech.keep_safety(self.launcher.store, JOB, self.block.word_lists, self.block.text_scorers),
             "transcript_signals": SIGNALS_OF_TRANSCRIPTS,
         }
         merged = self._deduplicate(staged, common)
@@ -177,11 +177,6 @@ class AudioJob:
         config = {"staged": name, "texts": "transcripts", "order": list(TRANSCRIPT_ORDER)}
         size = staged.memory_bytes("stems") + staged.memory_bytes("transcripts")
         return self.ranges.listed(self.ranges.run("transcripts", "pipelines.stages.sidecars:JoinByStem", config, size))
-
-    def _word_lists(self) -> str | None:
-        """Put the lists of words into the output; return their name there, which is that of their content."""
-        block = self.block.word_lists
-        return None if block is None else keep_word_lists(self.launcher.store, JOB, Path(block.path), block.sha256)
 
     def _deduplicate(self, staged: Staged, common: Mapping[str, Any]) -> list[Marker]:
         dedup = self.block.dedup
@@ -197,6 +192,6 @@ class AudioJob:
         return snapshot_body(store, JOB, settings, staged, written, kept="records", parents=parents)
 
 
-def _recogniser(transcriber: object) -> tuple[str, ...]:
+def recogniser(transcriber: object) -> tuple[str, ...]:
     """Return the packages that a transcriber's words depend on."""
     return ("faster-whisper", "ctranslate2") if transcriber else ()

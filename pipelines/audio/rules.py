@@ -5,21 +5,19 @@ from typing import Any
 
 import pyarrow as pa
 
-from filters.audio.transcript_signals import transcript_signals
 from filters.rules import Rule
-from filters.safety.word_lists import load_file
 from manifests.runs import Run, gather
 from manifests.store import Store
 from pipelines.audio.records import JOINED, ORDER, SAID, TRANSCRIPT_ORDER
 from pipelines.audio.transcripts import spoken
-from pipelines.stages.files import bring
 from pipelines.stages.judges import from_json, one_batch
 from pipelines.stages.published import Judged
 from pipelines.stages.sidecars import first_of_each
+from pipelines.stages.speech import Safety
 
 
 class Judge:
-    """Reads rows of a key range and judges them. config: {transcripts: name of runs or null, rules, word_lists}."""
+    """Reads rows of a key range and judges them. config: {rules}, and that of Safety."""
 
     def __init__(
         self, store: Store, rows: Sequence[Run], transcripts: Sequence[Run], config: Mapping[str, Any]
@@ -28,7 +26,7 @@ class Judge:
 
         self.store, self.rows, self.transcripts = store, rows, transcripts
         self.rules: tuple[Rule, ...] = from_json(config["rules"])
-        self.word_lists = load_file(bring(store, config["word_lists"])) if config["word_lists"] else None
+        self.safety = Safety(store, config)
         self.schema = run_schema(store, rows[0])
 
     def read(self, low: int, high: int) -> Judged:
@@ -37,7 +35,7 @@ class Judge:
         texts = gather(self.store, self.transcripts, JOINED, low, high, ("key", "id", *TRANSCRIPT_ORDER[1:]))
         rows = with_transcripts(rows, first_of_each(texts, TRANSCRIPT_ORDER[1:]))
         signals = one_batch(rows)
-        measured = transcript_signals(rows["transcript"].combine_chunks(), self.word_lists)
+        measured = self.safety.measure(rows["transcript"].combine_chunks())
         for name, column in zip(measured.schema.names, measured.columns, strict=True):
             signals = signals.append_column(name, column)
         return Judged(rows, signals, self.rules, signals["transcript_language"])

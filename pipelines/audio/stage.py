@@ -22,6 +22,7 @@ from manifests.store import Store
 from pipelines.audio.records import BAND, LAYOUT, MEASURED, SIDECAR_TYPES, STAGED
 from pipelines.audio.transcripts import transcript_table
 from pipelines.sources import RawChunk, Unit
+from pipelines.stages import speech
 from pipelines.stages.media import Pack, allowed, crashed, failed
 from pipelines.stages.parts import Rows, Staging
 from pipelines.stages.sidecars import stem_rows
@@ -31,11 +32,14 @@ GIVEN = ("ordinal", "source", "fetched_at", "digest", "media_type", "policy")
 
 
 class StageAudio:
-    """Worker of the stage phase. config: {inputs: {name: uri}, child, limits, file_cpu_s, refuse, mels, pack_bytes}."""
+    """Worker of the stage phase. config: {inputs: {name: uri}, child, transcriber, limits, file_cpu_s, refuse, mels,
+    pack_bytes}.
+    """
 
     def __init__(self, store: Store, config: Mapping[str, Any]) -> None:
         limits = Limits(**config["limits"])
-        self.pool = GuardedPool("filters.audio:factory", config["child"], limits, config["file_cpu_s"])
+        child = {**config["child"], "transcriber": speech.brought(store, config["transcriber"])}
+        self.pool = GuardedPool("filters.audio:factory", child, limits, config["file_cpu_s"])
         sources = replace(limits, max_record_bytes=config["max_file_bytes"])
         self.staging = Staging(
             store, LAYOUT, config["inputs"], sources, lambda unit, key: AudioPart(unit, key, self.pool, config)

@@ -5,24 +5,30 @@ asked for) and `json`: where it came from, what it measures. Beside the tar stan
 same records; what is dropped or merged is in `dropped/`, with the reasons.
 """
 
-import tempfile
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import pyarrow as pa
 
 from manifests.keys import key_range
 from manifests.runs import gather, load_runs
-from manifests.shards import Shard, write_shard
 from manifests.store import Store
-from manifests.tar_shards import Sample, write_tar_shard
+from manifests.tar_shards import Sample
 from pipelines.audio.contact import contact_sheet
 from pipelines.audio.records import LAYOUT
 from pipelines.audio.rules import Judge
 from pipelines.audio.statistics import shard_statistics
 from pipelines.stages.duplicate_rows import MERGED
-from pipelines.stages.published import Decided, paired, read_packed, row_json
+from pipelines.stages.published import (
+    Decided,
+    marker_of,
+    paired,
+    read_packed,
+    row_json,
+    stem_of_range,
+    write_kept,
+    write_rows,
+)
 from pipelines.stages.staged import Staged
 
 PLACES = ("pack", "offset", "mel_offset")
@@ -31,7 +37,7 @@ JOB = LAYOUT.job
 
 
 class WriteShard:
-    """Worker of the write phase. config: {staged, transcripts, merged, rules, word_lists}."""
+    """Worker of the write phase. config: {staged, transcripts, merged}, and that of Judge."""
 
     def __init__(self, store: Store, config: Mapping[str, Any]) -> None:
         staged = Staged.load(store, config["staged"])
@@ -47,27 +53,16 @@ class WriteShard:
         low, high = key_range(shard, shards)
         judged = self.judge.read(low, high)
         decided = Decided(judged, gather(self.store, self.merged, MERGED, low, high, ("key", "id")))
-        stem, told = f"part-{shard:05d}-of-{shards:05d}", published(judged.signals)
-        shards_made = [*self._kept(decided, told, stem), *decided.gone(self.store, f"{JOB}/dropped/{stem}", told)]
-        sheet = contact_sheet(self.store, decided)
-        if sheet.num_rows:
-            shards_made.append(write_shard(self.store, f"{JOB}/contact/{stem}", "contact", sheet))
-        return {
-            "shards": [each.as_json() for each in shards_made],
-            "accounts": decided.accounts(),
-            "statistics": shard_statistics(decided, told),
-            "counts": decided.counts(),
-        }
-
-    def _kept(self, decided: Decided, told: pa.Table, stem: str) -> Iterator[Shard]:
+        stem, told = stem_of_range(shard, shards), published(judged.signals)
         kept = pa.array(decided.is_kept)
-        table, places = told.filter(kept), decided.judged.rows.select(PLACES).filter(kept)
-        if not table.num_rows:
-            return
-        with tempfile.TemporaryDirectory(prefix="corpusmill-") as scratch:
-            samples = (self._sample(row, place) for row, place in paired(table, places))
-            yield from write_tar_shard(self.store, f"{JOB}/data/{stem}", JOB, samples, Path(scratch) / "tar")
-        yield write_shard(self.store, f"{JOB}/records/{stem}", "records", table)
+        table, places = told.filter(kept), judged.rows.select(PLACES).filter(kept)
+        samples = (self._sample(row, place) for row, place in paired(table, places))
+        shards_made = [
+            *write_kept(self.store, JOB, stem, table, samples),
+            *decided.gone(self.store, f"{JOB}/dropped/{stem}", told),
+            *write_rows(self.store, JOB, stem, "contact", contact_sheet(self.store, decided)),
+        ]
+        return marker_of(shards_made, decided, shard_statistics(decided, told))
 
     def _sample(self, row: Mapping[str, Any], place: Mapping[str, Any]) -> Sample:
         pack = place["pack"]

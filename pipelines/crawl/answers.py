@@ -98,7 +98,7 @@ class Reader:
             return Answer("failed", FetchFailed.REDIRECT_LOOP, f"after {len(target.chain) + 1} redirects")
         skipped = self.admit(url, target.depth)
         if skipped and not (skipped is LinkSkipped.OUT_OF_SCOPE and target.kind in MEDIA):  # media may lie anywhere
-            return Answer("redirected", skipped=skipped)
+            return Answer("redirected", detail=url[:MAX_DETAIL_CHARS], skipped=skipped)
         place_of = location(url)
         found = target._replace(
             key=domain_key(place_of.domain),
@@ -115,7 +115,7 @@ class Reader:
             digest=None,
             chain=(*target.chain, target.url),
         )
-        return Answer("redirected", redirect=found)
+        return Answer("redirected", detail=url[:MAX_DETAIL_CHARS], redirect=found)  # the log says where it led
 
     def canonical(self, text: str, base: str) -> str:
         """Return the canonical form of a link. Raises UrlError."""

@@ -61,7 +61,7 @@ class Fetched:
     target: Target
     state: State
     reason: str | None  # Refused or FetchFailed
-    detail: str | None  # the deciding line of robots.txt, or what failed; at most 512 characters
+    detail: str | None  # the deciding line of robots.txt, what failed, where a redirect led; at most 512 characters
     started_s: float  # seconds since 1970; without a request, when it was decided
     ended_s: float
     exchange: Exchange | None = None

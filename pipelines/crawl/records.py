@@ -45,7 +45,7 @@ OUTCOME = pa.schema(
         ("kind", pa.string()),
         ("state", pa.string()),  # kept | redirected | unchanged | refused | failed | retry (attempts + 1) | later
         ("reason", pa.string()),
-        ("detail", pa.string()),
+        ("detail", pa.string()),  # what failed, the line that decided, or where a redirect led; at most 512 characters
         ("status", pa.int16()),
         ("media_type", pa.string()),
         ("ip", pa.string()),

@@ -5,9 +5,7 @@ measures. Beside the tar stand its index and a Parquet table of the same records
 `dropped/`, with the reasons.
 """
 
-import tempfile
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,9 +14,8 @@ import pyarrow as pa
 from filters.images.captions import CAPTION_SIGNALS, caption_signals
 from manifests.keys import key_range
 from manifests.runs import gather, load_runs
-from manifests.shards import Shard, write_shard
 from manifests.store import Store
-from manifests.tar_shards import Sample, write_tar_shard
+from manifests.tar_shards import Sample
 from pipelines.images.captions import MAX_CAPTIONS
 from pipelines.images.contact import contact_sheet
 from pipelines.images.packs import PLACE, chunks, read_payloads
@@ -26,9 +23,10 @@ from pipelines.images.records import ADOPTED
 from pipelines.images.rules import Judged, Judging, first_of
 from pipelines.images.statistics import shard_statistics
 from pipelines.stages.duplicate_rows import MERGED
-from pipelines.stages.published import Decided, row_json
+from pipelines.stages.published import Decided, marker_of, row_json, stem_of_range, write_kept, write_rows
 
 WRITE_VERSION = 2
+JOB = "images"
 NOT_TOLD = ("key", "unit", "ordinal", "pack", "offset")
 EXTENSIONS = {"image/jpeg": "jpg", "image/webp": "webp", "image/png": "png"}
 
@@ -50,31 +48,16 @@ class WriteShard:
         merged = gather(self.store, self.merged, MERGED, low, high, ("key", "id"))
         adopted = gather(self.store, self.adopted, ADOPTED, low, high, ("key", "id"))
         rows = Rows(self.judging.read(low, high), merged, adopted)
-        stem, told = f"part-{shard:05d}-of-{shards:05d}", rows.told()
-        gone = rows.gone(self.store, f"images/dropped/{stem}", told)
-        published = [*self._kept(rows, told, stem), *gone, *self._contact(rows, stem)]
-        return {
-            "shards": [each.as_json() for each in published],
-            "accounts": rows.accounts(),
-            "statistics": shard_statistics(rows.judged, rows.verdict, rows.captions),
-            "counts": rows.counts(),
-        }
-
-    def _kept(self, rows: "Rows", told: pa.Table, stem: str) -> Iterator[Shard]:
+        stem, told = stem_of_range(shard, shards), rows.told()
         kept = pa.array(rows.is_kept)
         table, places = told.filter(kept), rows.judged.rows.filter(kept).select(list(PLACE))
-        if not table.num_rows:
-            return
-        with tempfile.TemporaryDirectory(prefix="corpusmill-") as scratch:
-            samples = self._samples(table, places)
-            yield from write_tar_shard(self.store, f"images/data/{stem}", "images", samples, Path(scratch) / "tar")
-        yield write_shard(self.store, f"images/records/{stem}", "records", table)
-
-    def _contact(self, rows: "Rows", stem: str) -> Iterator[Shard]:
-        everything = np.arange(len(rows.verdict))
-        sheet = contact_sheet(self.store, rows.judged, rows.fate_columns(everything), rows.captions)
-        if sheet.num_rows:
-            yield write_shard(self.store, f"images/contact/{stem}", "contact", sheet)
+        sheet = contact_sheet(self.store, rows.judged, rows.fate_columns(np.arange(len(rows.verdict))), rows.captions)
+        published = [
+            *write_kept(self.store, JOB, stem, table, self._samples(table, places)),
+            *rows.gone(self.store, f"{JOB}/dropped/{stem}", told),
+            *write_rows(self.store, JOB, stem, "contact", sheet),
+        ]
+        return marker_of(published, rows, shard_statistics(rows.judged, rows.verdict, rows.captions))
 
     def _samples(self, table: pa.Table, places: pa.Table) -> Iterator[Sample]:
         for start, end in chunks(places["stored_bytes"].to_pylist()):

@@ -26,7 +26,7 @@ from manifests.manifest import Manifest, commit, newest_version
 from manifests.reader import read_manifest
 from manifests.runs import RUN_VERSION, Run, partitions_for, put_same, run_schema, save_runs
 from pipelines.interleave.block import Interleave
-from pipelines.interleave.join import JOIN_VERSION
+from pipelines.interleave.join import JOIN_VERSION, MAX_HOPS
 from pipelines.interleave.judge import JUDGE_VERSION, LARGEST_NSFW, NSFW
 from pipelines.interleave.read import READ_VERSION
 from pipelines.interleave.records import DOCUMENT
@@ -40,9 +40,16 @@ from pipelines.tasks import Marker, Phase, Task
 if TYPE_CHECKING:
     from pipelines.interleave.film_job import Films
 
-TEXT, IMAGES, VIDEO = "text", "images", "video"
-MEDIA_JOBS = (IMAGES,)  # whose snapshots give media to parts
-READ_OF = {TEXT: ("documents",), IMAGES: ("records", "dropped", "refused", "quarantine", "index")}
+TEXT, IMAGES, AUDIO, VIDEO, CRAWL = "text", "images", "audio", "video", "crawl"
+MEDIA_JOBS = (IMAGES, AUDIO, VIDEO)  # whose snapshots give media to parts
+_OF_MEDIA = ("records", "dropped", "refused", "quarantine", "index")
+READ_OF = {
+    TEXT: ("documents",),
+    IMAGES: _OF_MEDIA,
+    AUDIO: _OF_MEDIA,
+    VIDEO: (*_OF_MEDIA, "films"),
+    CRAWL: ("requests",),
+}
 _CONTENT = re.compile(r"-[0-9a-f]{8}\.[a-z]+$")
 
 
@@ -68,8 +75,8 @@ class InterleaveJob:
             written += films.write(shown)
             read += shown
         if documents:
-            found, lost = self._join(read)
-            attached = self._attach(found, read)
+            joined, lost = self._join(read)
+            attached = self._attach(joined, read)
             rules = self._rules(read, documents)
             judged = self._judge(rules, attached, lost, documents)
             merged = self._merge(judged, rules)
@@ -80,14 +87,20 @@ class InterleaveJob:
         return version, manifest, version <= before
 
     def parents(self) -> dict[str, Manifest]:
-        """Return the manifests that are read.
+        """Return the manifests that are read; with pages, that of the crawl which they come from.
 
-        Raises ManifestError where there is nothing to join: no video snapshot, and one of text and images missing.
+        Raises ManifestError where there is nothing to join: no video snapshot, and text or all media missing.
         """
         store = self.launcher.store
-        there = {job for job in (TEXT, *MEDIA_JOBS, VIDEO) if newest_version(store, job)}
-        wanted = (TEXT, *MEDIA_JOBS) if VIDEO not in there else sorted(there, key=(TEXT, *MEDIA_JOBS, VIDEO).index)
-        return {job: read_manifest(store, job) for job in wanted}
+        there = [job for job in (TEXT, *MEDIA_JOBS) if newest_version(store, job)]
+        is_joined = TEXT in there and len(there) > 1
+        wanted = there if is_joined else [VIDEO] if VIDEO in there else [TEXT, IMAGES]
+        found = {job: read_manifest(store, job) for job in wanted}
+        if is_joined and newest_version(store, CRAWL):
+            crawl = read_manifest(store, CRAWL)
+            if any(crawl["digest"] in manifest["parents"] for manifest in found.values()):
+                found[CRAWL] = crawl
+        return found
 
     def _films(self, parents: Mapping[str, Manifest]) -> "Films | None":
         if VIDEO not in parents:
@@ -131,7 +144,7 @@ class InterleaveJob:
                 _stem(shard["name"]): shard["name"] for shard in manifest["shards"] if shard["name"].endswith(".tar")
             }
             for unit, entry in enumerate(entries):
-                arguments = {"shard": entry, "unit": unit if job == TEXT else 0}
+                arguments = {"shard": entry, "job": job, "unit": unit if job == TEXT else 0}
                 if entry["kind"] == "index":
                     arguments["tar"] = tars[_stem(entry["name"])]
                 stem = f"{JOB}/read/{digest_of([arguments, version])[:32]}"
@@ -144,19 +157,27 @@ class InterleaveJob:
     def _saved(self, runs: Sequence[Run]) -> str:
         return save_runs(self.launcher.store, JOB, runs)
 
-    def _join(self, read: Sequence[Marker]) -> tuple[list[Run], list[Run]]:
-        asked, known = self._runs(read, "asked"), self._runs(read, "known")
-        config = {"asked": self._saved(asked), "known": self._saved(known)}
-        size = sum(run.memory_bytes for run in (*asked, *known))
-        joined = self._ranges(JOIN_VERSION).run("join", "pipelines.interleave.join:Join", config, size)
-        return self._runs(joined, "found"), [*self._runs(joined, "lost"), *self._runs(read, "lost")]
+    def _join(self, read: Sequence[Marker]) -> tuple[list[Marker], list[Run]]:
+        """Join parts and records, and once more for each hop of redirects; return the markers, and what met nothing."""
+        asked, known, hops = (self._runs(read, kind) for kind in ("asked", "known", "hops"))
+        joined: list[Marker] = []
+        for hop in range(MAX_HOPS + 1):
+            runs = {"asked": asked, "known": known, "hops": hops if hop < MAX_HOPS else []}
+            config = {name: self._saved(each) for name, each in runs.items()}
+            size = sum(run.memory_bytes for each in runs.values() for run in each)
+            markers = self._ranges(JOIN_VERSION).run("join", "pipelines.interleave.join:Join", config, size)
+            joined += markers
+            asked = self._runs(markers, "asked")
+            if not sum(run.rows for run in asked):
+                break
+        return joined, [*self._runs(joined, "lost"), *self._runs(read, "lost")]
 
-    def _attach(self, found: Sequence[Run], read: Sequence[Marker]) -> list[Run]:
-        media, located = self._runs(read, "media"), self._runs(read, "located")
-        config = {name: self._saved(runs) for name, runs in (("found", found), ("media", media), ("located", located))}
-        size = sum(run.memory_bytes for run in (*found, *media, *located))
-        attached = self._ranges(JOIN_VERSION).run("attach", "pipelines.interleave.join:Attach", config, size)
-        return [Run(**marker["run"]) for marker in attached]
+    def _attach(self, joined: Sequence[Marker], read: Sequence[Marker]) -> list[Marker]:
+        runs = {name: self._runs(joined, name) for name in ("found", "found_clips")}
+        runs |= {name: self._runs(read, name) for name in ("media", "located", "pieces", "piece_files")}
+        config = {name: self._saved(each) for name, each in runs.items()}
+        size = sum(run.memory_bytes for each in runs.values() for run in each)
+        return self._ranges(JOIN_VERSION).run("attach", "pipelines.interleave.attach:Attach", config, size)
 
     def _rules(self, read: Sequence[Marker], documents: Sequence[Run]) -> "ChosenRules":
         media = self._runs(read, "media")
@@ -165,9 +186,10 @@ class InterleaveJob:
         return ChosenRules.of(self.block, columns, text)
 
     def _judge(
-        self, rules: "ChosenRules", attached: Sequence[Run], lost: Sequence[Run], documents: Sequence[Run]
+        self, rules: "ChosenRules", attached: Sequence[Marker], lost: Sequence[Run], documents: Sequence[Run]
     ) -> list[Marker]:
-        runs = {"attached": attached, "lost": lost, "documents": documents}
+        runs = {name: self._runs(attached, name) for name in ("attached", "clips")}
+        runs |= {"lost": list(lost), "documents": list(documents)}
         config = {name: self._saved(each) for name, each in runs.items()} | rules.as_json()
         size = sum(run.memory_bytes for each in runs.values() for run in each)
         version = digest_of([JUDGE_VERSION, self._judging()])

@@ -18,13 +18,13 @@ from manifests.reasons import Merged
 from manifests.records import ID, KEY
 from manifests.runs import gather, load_runs, run_schema, sort_table, write_run
 from manifests.store import Store
-from pipelines.interleave.join import PART_ORDER
+from pipelines.interleave.join import LOST_ORDER, PART_ORDER
 from pipelines.interleave.read import ORDERS
 from pipelines.interleave.records import DOCUMENT, IMAGE_SET, JUDGED_PART, LOST, MEDIA_OF_PART, VERDICT
 from pipelines.stages.duplicate_rows import MERGED
 from pipelines.stages.judges import from_json, one_batch
 
-JUDGE_VERSION = 1
+JUDGE_VERSION = 2
 KEPT, DROPPED, MISSING = "kept", "dropped", "missing"
 NSFW, LARGEST_NSFW = "nsfw_score", "largest_nsfw_score"  # column of the media, and of the document
 _STORED = {name: f"stored_{name}" for name in ("sha256", "media_type", "width_px", "height_px")}
@@ -33,13 +33,14 @@ _STORED = {name: f"stored_{name}" for name in ("sha256", "media_type", "width_px
 class Judge:
     """Worker: verdicts of a document range.
 
-    config: {attached, lost, documents: lists of runs; image_rules, document_rules; merges: of sets of images}.
+    config: {attached, clips, lost, documents: lists of runs; image_rules, document_rules; merges: of sets of images}.
+    Films and sounds have been judged by their own jobs.
     """
 
     def __init__(self, store: Store, config: Mapping[str, Any]) -> None:
         self.store, self.merges = store, config["merges"]
-        self.attached, self.lost, self.documents = (
-            load_runs(store, config[name]) for name in ("attached", "lost", "documents")
+        self.attached, self.clips, self.lost, self.documents = (
+            load_runs(store, config[name]) for name in ("attached", "clips", "lost", "documents")
         )
         self.image_rules, self.document_rules = from_json(config["image_rules"]), from_json(config["document_rules"])
 
@@ -51,10 +52,12 @@ class Judge:
         schemas = [run_schema(self.store, runs[0]) for runs in (self.documents, self.attached)]
         documents = gather(self.store, self.documents, schemas[0], low, high, ORDERS["documents"])
         attached = gather(self.store, self.attached, schemas[1], low, high, PART_ORDER)
-        lost = gather(self.store, self.lost, LOST, low, high, PART_ORDER)
+        lost = gather(self.store, self.lost, LOST, low, high, LOST_ORDER)
+        clips = gather(self.store, self.clips, JUDGED_PART, low, high, PART_ORDER)
         parts = self._parts(attached, documents)
-        judged = self._documents(documents, parts, lost)
-        whole = sort_table(pa.concat_tables([parts.select(JUDGED_PART.names), missing(lost)]), PART_ORDER)
+        judged = self._documents(documents, parts, lost.filter(pc.equal(lost["kind"], "image")))
+        images, sounds = parts.select(JUDGED_PART.names), clips.filter(pc.equal(clips["extension"], "flac"))
+        whole = sort_table(pa.concat_tables([images, clips, missing(lost)]), PART_ORDER)
         found = {"parts": whole, "documents": judged, "sets": self._sets(judged, parts)}
         runs = {
             kind: write_run(self.store, f"{arguments['output']}-{kind}", table, order)
@@ -62,7 +65,7 @@ class Judge:
         }
         return {
             "runs": {kind: run.as_json() for kind, run in runs.items()},
-            "bytes": sample_bytes(judged, parts),
+            "bytes": sample_bytes(judged, pa.concat_tables([images, sounds])),
             "counts": {"documents": judged.num_rows, "parts": whole.num_rows},
         }
 
@@ -77,7 +80,7 @@ class Judge:
         of = pc.index_in(attached["id"].combine_chunks(), documents["id"].combine_chunks())
         verdict = verdicts(self.image_rules, one_batch(measured), documents["language"].combine_chunks().take(of))
         columns = {name: attached[_STORED.get(name, name)] for name, _ in MEDIA_OF_PART} | verdict
-        columns |= {name: attached[name] for name in LOST.names if name != "reason"}
+        columns |= {name: attached[name] for name in (*LOST.names, "start_s", "end_s") if name != "reason"}
         table = pa.table({name: columns[name] for name in JUDGED_PART.names}).cast(JUDGED_PART)
         return table.append_column(NSFW, attached[NSFW]) if NSFW in attached.column_names else table
 

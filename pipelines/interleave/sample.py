@@ -3,7 +3,8 @@
 `json` holds where the document came from and its parts: `{"kind": "text", "text"}` with the offsets of its range,
 `{"kind": "image", "member", "sha256", "width_px", ...}`, and `{"kind": "image", "dropped": reason}` where the image
 went and the text stayed. Texts joined are the document's text. `member` is the full name of the file in the tar that
-holds the bytes; of an image that stands twice, twice the same.
+holds the bytes; of an image that stands twice, twice the same. A film or sound that a page shows is a part for each
+clip or segment of it, with `start_s` and `end_s`: sounds stand in the sample, films in the shards of the video job.
 """
 
 import json
@@ -27,7 +28,9 @@ DOCUMENT_FIELDS = (
     "policy",
     "title",
 )
-_OF_IMAGE = ("sha256", "digest", "media_type", "width_px", "height_px")
+_OF_MEDIA = ("sha256", "digest", "media_type", "width_px", "height_px")
+INLINE = frozenset({"jpg", "png", "webp", "flac"})  # extensions of what stands in a sample: images and sounds
+MAX_INLINE_BYTES = 256 << 20  # of a document's media; one that has more names them by digest
 
 
 def field_name(number: int, extension: str) -> str:
@@ -35,26 +38,33 @@ def field_name(number: int, extension: str) -> str:
     return f"{number:04d}.{extension}"
 
 
-def numbered_images(media: Sequence[Row]) -> dict[bytes, str]:
-    """Return media id -> field of the sample, of the kept parts, in the order in which images first stand."""
+def numbered_media(media: Sequence[Row]) -> dict[bytes, str]:
+    """Return media id -> field of the sample, of the kept images and sounds, in the order in which they first stand.
+
+    None where they are more than MAX_INLINE_BYTES.
+    """
     fields: dict[bytes, str] = {}
+    size = 0
     for part in media:
-        if part["verdict"] == KEPT and part["media"] not in fields:
+        if part["verdict"] == KEPT and part["extension"] in INLINE and part["media"] not in fields:
             fields[part["media"]] = field_name(len(fields), part["extension"])
-    return fields
+            size += part["bytes"]
+    return fields if size <= MAX_INLINE_BYTES else {}
 
 
-def sample_json(document: Row, media: Mapping[int, Row], fields: Mapping[bytes, str]) -> bytes:
-    """Return the sample's `json`. media: judged parts by position; fields: of the images that the sample holds."""
+def sample_json(document: Row, media: Mapping[int, Sequence[Row]], fields: Mapping[bytes, str]) -> bytes:
+    """Return the sample's `json`.
+
+    media: judged rows by the position of their part, a film's by time; fields: of the files that the sample holds.
+    """
     key = document["id"].hex()
-    body = {
-        "id": key,
-        **{name: plain(document[name]) for name in DOCUMENT_FIELDS},
-        "parts": [
-            _text(part, document["text"]) if part["kind"] in TEXT_KINDS else _media(part, media[position], key, fields)
-            for position, part in enumerate(document["parts"])
-        ],
-    }
+    parts: list[dict[str, Any]] = []
+    for position, part in enumerate(document["parts"]):
+        if part["kind"] in TEXT_KINDS:
+            parts.append(_text(part, document["text"]))
+        else:
+            parts += [_media(part, judged, key, fields) for judged in media[position]]
+    body = {"id": key, **{name: plain(document[name]) for name in DOCUMENT_FIELDS}, "parts": parts}
     return json.dumps(body, ensure_ascii=False, sort_keys=True).encode("utf-8", "replace")
 
 
@@ -63,11 +73,14 @@ def _text(part: Row, text: str) -> dict[str, Any]:
 
 
 def _media(part: Row, judged: Row, key: str, fields: Mapping[bytes, str]) -> dict[str, Any]:
-    body = {**_place(part), "uri": judged["uri"], "alt": judged["alt"]}
+    span = {name: judged[name] for name in ("start_s", "end_s") if judged.get(name) is not None}
+    body = {**_place(part), **span, "uri": judged["uri"], "alt": judged["alt"]}
     if judged["verdict"] != KEPT:
         return {**body, judged["verdict"]: judged["reason"], "reasons": judged["reasons"] or []}
-    body |= {name: plain(judged[name]) for name in _OF_IMAGE}
     body["id"] = judged["media"].hex()
+    if judged["extension"] is None:
+        return body  # a clip without a film of its own
+    body |= {name: plain(judged[name]) for name in _OF_MEDIA if judged[name] is not None}
     if judged["media"] in fields:
         return {**body, "member": f"{key}.{fields[judged['media']]}"}
     stored = f"{judged['media'].hex()}.{judged['extension']}"

@@ -1,10 +1,10 @@
-"""Write: each shard reads its documents out of the text snapshot and its images out of the images snapshot."""
+"""Write: each shard reads its documents out of the text snapshot and their media out of the media snapshots."""
 
 import io
 import json
 import tempfile
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +25,11 @@ from pipelines.interleave.contact import ContactSheet
 from pipelines.interleave.join import PART_ORDER
 from pipelines.interleave.judge import KEPT
 from pipelines.interleave.records import JUDGED_PART, PART_ROW, TEXT_KINDS
-from pipelines.interleave.sample import DOCUMENT_FIELDS, numbered_images, sample_json
+from pipelines.interleave.sample import DOCUMENT_FIELDS, numbered_media, sample_json
 from pipelines.report.bins import COUNTS, bin_counts
 from pipelines.stages.duplicate_rows import MERGED
 
-WRITE_VERSION = 2
+WRITE_VERSION = 3
 JOB = "interleave"
 ROWS_AT_ONCE = 256
 INLINE = "inline"
@@ -97,9 +97,9 @@ class Written:
         self.judged = {row["id"]: row for row in judged.drop_columns(["key"]).to_pylist()}
         self.verdicts = {each: (row["verdict"], row["reason"], None) for each, row in self.judged.items()}
         self.verdicts |= {row["id"]: ("merged", row["reason"], row["kept_id"]) for row in merged}
-        self.media: dict[bytes, dict[int, dict[str, Any]]] = defaultdict(dict)
+        self.media: dict[bytes, dict[int, list[dict[str, Any]]]] = defaultdict(dict)
         for row in gather(self.store, worker.parts, JUDGED_PART, low, high, PART_ORDER).to_pylist():
-            self.media[row["id"]][row["position"]] = row
+            self.media[row["id"]].setdefault(row["position"], []).append(row)
         self.rows: list[dict[str, Any]] = []
         self.gone: list[dict[str, Any]] = []
         self.counts: dict[str, Counter[str]] = defaultdict(Counter)
@@ -134,19 +134,20 @@ class Written:
                 continue
             media = self.media.get(document["id"], {})
             self._check(document, media)
-            fields = numbered_images(list(media.values())) if self.worker.is_inline else {}
+            shown = [row for _, rows in sorted(media.items()) for row in rows]
+            fields = numbered_media(shown) if self.worker.is_inline else {}
             self._account(document, media, fields)
-            self.sheet.add(document, media, self._content)
-            yield document["id"].hex(), {"json": sample_json(document, media, fields), **self._images(media, fields)}
+            self.sheet.add(document, {position: rows[0] for position, rows in media.items()}, self._content)
+            yield document["id"].hex(), {"json": sample_json(document, media, fields), **self._files(shown, fields)}
 
     def _check(self, document: Mapping[str, Any], media: Mapping[int, Any]) -> None:
         asked = {n for n, part in enumerate(document["parts"]) if part["kind"] not in TEXT_KINDS}
         if asked != media.keys():
             raise RuntimeError(f"document {document['id'].hex()}: {len(asked)} parts with media, {len(media)} judged")
 
-    def _images(self, media: Mapping[int, Mapping[str, Any]], fields: Mapping[bytes, str]) -> dict[str, bytes]:
+    def _files(self, shown: Sequence[Mapping[str, Any]], fields: Mapping[bytes, str]) -> dict[str, bytes]:
         found: dict[str, bytes] = {}
-        for part in media.values():
+        for part in shown:
             name = fields.get(part["media"]) if part["verdict"] == KEPT else None
             if name is not None and name not in found:
                 found[name] = self._content(part)
@@ -161,17 +162,18 @@ class Written:
         return content
 
     def _account(
-        self, document: Mapping[str, Any], media: Mapping[int, Mapping[str, Any]], fields: Mapping[bytes, str]
+        self, document: Mapping[str, Any], media: Mapping[int, list[dict[str, Any]]], fields: Mapping[bytes, str]
     ) -> None:
         for position, part in enumerate(document["parts"]):
-            own = media.get(position, {})
-            verdict, reason = own.get("verdict", KEPT), own.get("reason")
+            rows: list[dict[str, Any]] = media.get(position, [{}])
+            verdict, reason = rows[0].get("verdict", KEPT), rows[0].get("reason")
             self.counts[part["kind"]][verdict if reason is None else f"{verdict}/{reason}"] += 1
-            row = {**part, **own, "id": document["id"], "position": position, "verdict": verdict}
-            if own and verdict == KEPT:
-                key, inline = document["id"].hex(), fields.get(own["media"])
-                row["member"] = f"{key}.{inline}" if inline else f"{own['media'].hex()}.{own['extension']}"
-            self.rows.append(row)
+            for own in rows:
+                row = {**part, **own, "id": document["id"], "position": position, "verdict": verdict}
+                if own and verdict == KEPT and own["extension"]:
+                    key, inline = document["id"].hex(), fields.get(own["media"])
+                    row["member"] = f"{key}.{inline}" if inline else f"{own['media'].hex()}.{own['extension']}"
+                self.rows.append(row)
 
     def _leave_out(self, document: Mapping[str, Any]) -> None:
         verdict, reason, kept_id = self.verdicts[document["id"]]
@@ -188,9 +190,9 @@ class Written:
             self._leave_out(document)
 
     def placed(self, tar: str, offsets: Mapping[str, tuple[int, int]]) -> pa.Table:
-        """Return the rows of parts, with the place of each image's bytes."""
+        """Return the rows of parts, with the place of each file's bytes."""
         for row in self.rows:
-            if row.get("member") and self.worker.is_inline:
+            if row.get("member") in offsets:
                 row["shard"], (row["offset"], row["bytes"]) = tar, offsets[row["member"]]
         names = PART_ROW.names
         return pa.Table.from_pylist([{name: row.get(name) for name in names} for row in self.rows], PART_ROW)

@@ -2,12 +2,15 @@
 
 import hashlib
 import os
+import shutil
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from filters.models import ModelDamagedError, ModelMissingError
 from filters.native import cache_root
 from filters.safety import word_lists
+from manifests.keys import digest_of
 from manifests.runs import put_same
 from manifests.store import Store
 
@@ -37,6 +40,26 @@ def keep_word_lists(store: Store, job: str, folder: Path, sha256: str | None = N
     """Put a folder's lists of words into the output as one file and return its name; `sha256` is their digest."""
     word_lists.load(folder, sha256)
     return keep_bytes(store, job, word_lists.pack(folder), f"{job}: lists of words", ".json")
+
+
+def keep_folder(store: Store, job: str, folder: Path, files: Mapping[str, str], what: str) -> dict[str, str]:
+    """Put files of a folder into the output and return {file name: its name there}. files: name -> sha256."""
+    return {file: keep(store, job, folder / file, what, sha256) for file, sha256 in sorted(files.items())}
+
+
+def bring_folder(store: Store, kept: Mapping[str, str]) -> Path:
+    """Return a local folder with what `keep_folder` kept, under the names that the files had."""
+    local = cache_root() / "folders" / digest_of(dict(kept))[:32]
+    if not local.is_dir():
+        local.parent.mkdir(parents=True, exist_ok=True)
+        made = Path(tempfile.mkdtemp(dir=local.parent))
+        for file, name in kept.items():
+            (made / file).symlink_to(bring(store, name))
+        try:
+            made.rename(local)
+        except OSError:  # another worker was faster
+            shutil.rmtree(made)
+    return local
 
 
 def bring(store: Store, name: str) -> Path:

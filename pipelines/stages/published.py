@@ -2,9 +2,11 @@
 
 import hashlib
 import json
+import tempfile
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +19,7 @@ from manifests.integrity import IntegrityError, Problem
 from manifests.reasons import Merged
 from manifests.shards import Shard, write_shard
 from manifests.store import Store
+from manifests.tar_shards import Sample, write_tar_shard
 from pipelines.stages.judges import repeated
 
 ROWS_AT_ONCE = 256  # whose payloads are read one behind the other
@@ -98,6 +101,36 @@ class Decided:
             "kept_id": self.kept_id.take(places),
             "similarity": self.similarity.take(places),
         }
+
+
+def stem_of_range(shard: int, shards: int) -> str:
+    """Return what the files of a range are called in each folder of the job."""
+    return f"part-{shard:05d}-of-{shards:05d}"
+
+
+def write_kept(store: Store, job: str, stem: str, table: pa.Table, samples: Iterable[Sample]) -> Iterator[Shard]:
+    """Write what is kept: a tar of the samples, its index, and `table`, the same records; nothing if it is empty."""
+    if not table.num_rows:
+        return
+    with tempfile.TemporaryDirectory(prefix="corpusmill-") as scratch:
+        yield from write_tar_shard(store, f"{job}/data/{stem}", job, samples, Path(scratch) / "tar")
+    yield write_shard(store, f"{job}/records/{stem}", "records", table)
+
+
+def write_rows(store: Store, job: str, stem: str, kind: str, table: pa.Table) -> Iterator[Shard]:
+    """Write a shard of a kind, which is its folder's name too, unless it is empty."""
+    if table.num_rows:
+        yield write_shard(store, f"{job}/{kind}/{stem}", kind, table)
+
+
+def marker_of(published: Iterable[Shard], decided: Decided, statistics: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the marker of a written range says."""
+    return {
+        "shards": [each.as_json() for each in published],
+        "accounts": decided.accounts(),
+        "statistics": statistics,
+        "counts": decided.counts(),
+    }
 
 
 def paired(table: pa.Table, places: pa.Table) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:

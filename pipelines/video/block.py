@@ -4,9 +4,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from pipelines.audio.block import WordListsBlock
 from pipelines.crawl.block import REFUSALS, Refusal
 from pipelines.recipe_block import Block, wrong
+from pipelines.speech_block import TranscriberBlock, WordListsBlock
+from pipelines.text.safety_block import TextScorerBlock
 
 Profile = Literal["corpusmill_video_v1", "spoken_video_v1", "safe_video_v1"]
 Scorer = Literal["nsfw"]
@@ -60,13 +61,23 @@ class Video(Block):
     frames: Frames = Frames()
     audio: Annotated[bool, Field(description="the sound of each clip as FLAC, and where somebody speaks")] = True
     scorers: Annotated[tuple[Scorer, ...], Field(description="models that look at each frame")] = ()
+    transcriber: Annotated[
+        TranscriberBlock | None, Field(description="hears the clips in which somebody speaks; asks for `audio`")
+    ] = None
     word_lists: WordListsBlock | None = None
+    text_scorers: Annotated[tuple[TextScorerBlock, ...], Field(description="models that score what is said")] = ()
     dedup: VideoDedup = VideoDedup()
     refuse: Annotated[tuple[Refusal, ...], Field(description="whose no counts")] = REFUSALS
     shards: Annotated[
         Annotated[int, Field(ge=1, le=65_536)] | Literal["auto"],
         Field(description="files of the output; auto: by its size"),
     ] = "auto"
+
+    @model_validator(mode="after")
+    def _hears(self) -> "Video":
+        if self.transcriber is not None and not self.audio:
+            raise wrong(("transcriber",), "hears nothing where audio is false")
+        return self
 
     def settings(self) -> dict[str, Any]:
         """Return the fields of filters.video.reader.VideoSettings."""

@@ -7,7 +7,6 @@ route, verify and write again, another cut or frame rate everything.
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version as version_of
-from pathlib import Path
 from typing import Any
 
 from filters.audio import signals as sound_signals
@@ -28,18 +27,18 @@ from filters.video.near import NEAR_VERSION
 from filters.video.remux import REMUX_VERSION
 from filters.video.signals import PROFILES
 from filters.video.sound import SIGNALS as SOUND
-from filters.video.sound import SOUND_VERSION
+from filters.video.sound import SOUND_VERSION, SPOKEN
 from manifests.limits import Limits, VideoLimits
 from manifests.manifest import Manifest, commit, newest_version
 from manifests.runs import RUN_VERSION, partitions_for
+from pipelines.audio.job import recogniser
 from pipelines.audio.transcripts import TRANSCRIPTS_VERSION
 from pipelines.launcher import Launcher
 from pipelines.recipe import Input
 from pipelines.sources import SOURCES_VERSION
-from pipelines.stages import judges
+from pipelines.stages import judges, speech
 from pipelines.stages.clusters import Clustering, verified
 from pipelines.stages.compact import compact
-from pipelines.stages.files import keep_word_lists
 from pipelines.stages.ranges import Ranges
 from pipelines.stages.sidecars import SIDECARS_VERSION
 from pipelines.stages.snapshot import snapshot_body
@@ -88,7 +87,9 @@ class VideoJob:
 
     def __post_init__(self) -> None:
         rules = [rule for name in self.block.profiles for rule in PROFILES[name]]
-        self.rules, self.without_scorer = applicable(rules, self._measured())
+        chosen, self.without_scorer = applicable(rules, self._measured())
+        self.rules = (*chosen, *speech.scorer_rules(self.block.text_scorers))
+        self.recogniser = speech.Recogniser(self.block.transcriber, JOB)
         self.sources = Inputs(self.inputs, self.launcher.store, self.crawled, self.opt_out)
         self.ranges = Ranges(
             self.launcher, JOB, f"{VERSION} {TOLD_VERSION} {WRITE_VERSION}", self.limits.partition_bytes
@@ -99,6 +100,7 @@ class VideoJob:
         without = {
             *(() if "nsfw" in self.block.scorers else (name for name, _ in NSFW_COLUMNS)),
             *(() if self.block.audio else SOUND.names),
+            *(() if self.block.transcriber else SPOKEN),
         }
         return {*CLIPS.names, *TRANSCRIPT_SIGNALS.names} - without
 
@@ -110,12 +112,15 @@ class VideoJob:
             "rules_without_scorer": list(self.without_scorer),
             "scored_by": {
                 "nsfw": "open_nsfw" if "nsfw" in self.block.scorers else "none",
+                "transcriber": "whisper" if self.block.transcriber else "none",
                 "listed_words": "word_lists" if self.block.word_lists else "none",
+                "text": ", ".join(each.column for each in self.block.text_scorers) or "none",
             },
             "transcript_signals": SIGNALS_OF_TRANSCRIPTS,
             "versions": {"told": TOLD_VERSION, "write": WRITE_VERSION, "job": VERSION},
-            **self.block.model_dump(mode="json", exclude={"word_lists"}),
+            **self.block.model_dump(mode="json", exclude={"transcriber", "word_lists", "text_scorers"}),
             "word_lists": self.block.word_lists.sha256 if self.block.word_lists else None,
+            "text_scorers": speech.described_scorers(self.block.text_scorers),
         }
 
     def _child(self) -> dict[str, Any]:
@@ -127,14 +132,14 @@ class VideoJob:
 
     def _stage_settings(self) -> dict[str, Any]:
         return {
-            "child": self._child(),
+            "child": {**self._child(), "transcriber": self.recogniser.described()},
             "refuse": list(self.block.refuse),
             "models": {name: MODELS[name].sha256 for name in self._models()},
             "versions": {
                 **VERSIONS,
                 **(SOUND_VERSIONS if self.block.audio else {}),
                 **({"nsfw": nsfw.NSFW_VERSION} if "nsfw" in self.block.scorers else {}),
-                **{name: version_of(name) for name in DECODERS},
+                **{name: version_of(name) for name in (*DECODERS, *recogniser(self.block.transcriber))},
             },
         }
 
@@ -166,6 +171,7 @@ class VideoJob:
         config = {
             "inputs": self.sources.config,
             "child": self._child(),
+            "transcriber": self.recogniser.kept(self.launcher.store),
             "limits": asdict(self.limits),
             "refuse": list(self.block.refuse),
             "pack_bytes": 2 * self.limits.part_bytes,
@@ -183,7 +189,7 @@ class VideoJob:
             "staged": name,
             "told": self._told(name, staged),
             "rules": judges.to_json(self.rules),
-            "word_lists": self._word_lists(),
+            **speech.keep_safety(self.launcher.store, JOB, self.block.word_lists, self.block.text_scorers),
             "transcript_signals": SIGNALS_OF_TRANSCRIPTS,
         }
         merged = self._deduplicate(staged, common)
@@ -196,11 +202,6 @@ class VideoJob:
             return self.ranges.listed([])
         size = staged.memory_bytes("stems") + staged.memory_bytes("transcripts")
         return self.ranges.listed(self.ranges.run("told", "pipelines.video.told:JoinTexts", {"staged": name}, size))
-
-    def _word_lists(self) -> str | None:
-        """Put the lists of words into the output; return their name there, which is that of their content."""
-        block = self.block.word_lists
-        return None if block is None else keep_word_lists(self.launcher.store, JOB, Path(block.path), block.sha256)
 
     def _deduplicate(self, staged: Staged, common: Mapping[str, Any]) -> list[Marker]:
         dedup = self.block.dedup

@@ -22,6 +22,7 @@ from manifests.store import Store
 from pipelines.audio.records import SIDECAR_TYPES
 from pipelines.audio.transcripts import transcript_table
 from pipelines.sources import RawChunk, Unit
+from pipelines.stages import speech
 from pipelines.stages.media import Pack, allowed, crashed, failed
 from pipelines.stages.parts import Rows, Staging
 from pipelines.video.near import band_rows
@@ -38,7 +39,8 @@ class StageVideo:
 
     def __init__(self, store: Store, config: Mapping[str, Any]) -> None:
         limits, video = Limits(**config["limits"]), VideoLimits(**config["child"]["limits"])
-        self.pool = GuardedPool(ENTRY, config["child"], guard_limits(limits, video), video.decode_cpu_s)
+        child = {**config["child"], "transcriber": speech.brought(store, config["transcriber"])}
+        self.pool = GuardedPool(ENTRY, child, guard_limits(limits, video), video.decode_cpu_s)
         sources = replace(limits, max_record_bytes=video.max_media_bytes)
         self.staging = Staging(
             store, LAYOUT, config["inputs"], sources, lambda unit, key: VideoPart(unit, key, self.pool, config)

@@ -6,20 +6,26 @@ Beside the tar stand its index and Parquet tables of the clips and of the films;
 `dropped/`, with the reasons.
 """
 
-import tempfile
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import pyarrow as pa
 
 from manifests.keys import key_range
 from manifests.runs import gather, load_runs
-from manifests.shards import Shard, write_shard
 from manifests.store import Store
-from manifests.tar_shards import Sample, write_tar_shard
+from manifests.tar_shards import Sample
 from pipelines.stages.duplicate_rows import MERGED
-from pipelines.stages.published import Decided, paired, read_packed, row_json
+from pipelines.stages.published import (
+    Decided,
+    marker_of,
+    paired,
+    read_packed,
+    row_json,
+    stem_of_range,
+    write_kept,
+    write_rows,
+)
 from pipelines.stages.staged import Staged
 from pipelines.video.contact import clips_of_films, contact_sheet, sampled_films
 from pipelines.video.records import FILM_ROW, LAYOUT, ORDER
@@ -33,7 +39,7 @@ JOB = LAYOUT.job
 
 
 class WriteShard:
-    """Worker of the write phase. config: {staged, told, merged, rules, word_lists}."""
+    """Worker of the write phase. config: {staged, told, merged}, and that of Judge."""
 
     def __init__(self, store: Store, config: Mapping[str, Any]) -> None:
         staged = Staged.load(store, config["staged"])
@@ -49,38 +55,20 @@ class WriteShard:
         low, high = key_range(shard, shards)
         judged = self.judge.read(low, high)
         decided = Decided(judged, gather(self.store, self.merged, MERGED, low, high, ("key", "id")))
-        stem, told = f"part-{shard:05d}-of-{shards:05d}", published(judged.signals)
-        made = [*self._kept(decided, told, stem), *decided.gone(self.store, f"{JOB}/dropped/{stem}", told)]
-        films = gather(self.store, self.films, FILM_ROW, low, high, ORDER).drop_columns(["key", "unit", "ordinal"])
-        if films.num_rows:
-            made.append(write_shard(self.store, f"{JOB}/films/{stem}", "films", films))
-        made += self._shown(decided, stem)
-        return {
-            "shards": [each.as_json() for each in made],
-            "accounts": decided.accounts(),
-            "statistics": shard_statistics(decided, told),
-            "counts": decided.counts(),
-        }
-
-    def _kept(self, decided: Decided, told: pa.Table, stem: str) -> Iterator[Shard]:
+        stem, told = stem_of_range(shard, shards), published(judged.signals)
         kept = pa.array(decided.is_kept)
-        table, places = told.filter(kept), decided.judged.rows.select(PLACES).filter(kept)
-        if not table.num_rows:
-            return
-        with tempfile.TemporaryDirectory(prefix="corpusmill-") as scratch:
-            samples = (self._sample(row, place) for row, place in paired(table, places))
-            yield from write_tar_shard(self.store, f"{JOB}/data/{stem}", JOB, samples, Path(scratch) / "tar")
-        yield write_shard(self.store, f"{JOB}/records/{stem}", "records", table)
-
-    def _shown(self, decided: Decided, stem: str) -> Iterator[Shard]:
-        """Write what the report shows."""
-        sampled = sampled_films(self.store, self.films)
-        for kind, table in (
-            ("contact", contact_sheet(self.store, decided)),
-            ("time_lines", clips_of_films(decided, sampled)),
-        ):
-            if table.num_rows:
-                yield write_shard(self.store, f"{JOB}/{kind}/{stem}", kind, table)
+        table, places = told.filter(kept), judged.rows.select(PLACES).filter(kept)
+        samples = (self._sample(row, place) for row, place in paired(table, places))
+        films = gather(self.store, self.films, FILM_ROW, low, high, ORDER).drop_columns(["key", "unit", "ordinal"])
+        time_lines = clips_of_films(decided, sampled_films(self.store, self.films))
+        made = [
+            *write_kept(self.store, JOB, stem, table, samples),
+            *decided.gone(self.store, f"{JOB}/dropped/{stem}", told),
+            *write_rows(self.store, JOB, stem, "films", films),
+            *write_rows(self.store, JOB, stem, "contact", contact_sheet(self.store, decided)),
+            *write_rows(self.store, JOB, stem, "time_lines", time_lines),
+        ]
+        return marker_of(made, decided, shard_statistics(decided, told))
 
     def _sample(self, row: Mapping[str, Any], place: Mapping[str, Any]) -> Sample:
         files = {
