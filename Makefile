@@ -39,6 +39,7 @@ test-long: setup
 # exports read back by the real clients, in environments of their own (6 GB, in the cache)
 peers: setup
 	$(BIN)/python -m benchmarks.read_back
+	$(BIN)/python -m benchmarks.conversations
 
 bench: setup
 	$(BIN)/python -m benchmarks.run

@@ -106,7 +106,7 @@ def read_hf_tars(folder: Path) -> Seen:
 
 
 def read_croissant(folder: Path) -> Seen:
-    """mlcroissant: pictures come decoded, sound and film as bytes."""
+    """mlcroissant: pictures come decoded, sound and film as bytes, items of lists by their number."""
     import mlcroissant
     from PIL import Image
 
@@ -114,6 +114,8 @@ def read_croissant(folder: Path) -> Seen:
     seen: Seen = {}
     for record in data.records("samples"):
         fields = {name.partition("/")[2]: value for name, value in record.items() if value is not None}
+        lists = {name: value for name, value in fields.items() if isinstance(value, list)}
+        fields |= {f"{name}/{n}": each for name, some in lists.items() for n, each in enumerate(some)}
         fields = {name: value for name, value in fields.items() if isinstance(value, bytes | Image.Image)}
         key = fields.pop("id").decode()
         seen[key] = {

@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ from PIL import Image
 from benchmarks import peers, snapshots
 from benchmarks.measure import say
 from manifests.exports import Options, export
+from manifests.exports.hf import FEATURES, LISTS
 from manifests.exports.source import numbered_extension, open_source
 from manifests.keys import canonical_json
 from manifests.store import open_store
@@ -110,8 +112,18 @@ def _field(part: dict[str, str]) -> str:
 
 
 def of_croissant(fields: dict[str, bytes]) -> dict[str, str]:
-    """Return the fields that Croissant describes: all but numbered files, which stay in the Parquet files alone."""
-    return {name: sha(content) for name, content in fields.items() if numbered_extension(name) is None}
+    """Return the fields as Croissant gives them: numbered files are lists, pictures come decoded."""
+    found: dict[str, str] = {}
+    places: Counter[str] = Counter()
+    for name, content in sorted(fields.items()):
+        listed = LISTS[FEATURES[extension]] if (extension := numbered_extension(name)) else None
+        if listed is None:
+            found[name] = sha(content)
+            continue
+        item = f"{listed}/{places[listed]}"
+        places[listed] += 1
+        found |= {f"{item}/pixels": pixels(content)} if listed == "images" else {item: sha(content)}
+    return found
 
 
 def shown(fields: dict[str, bytes]) -> dict[str, str]:

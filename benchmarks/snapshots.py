@@ -164,6 +164,7 @@ def make(root: Path, count: int) -> None:
     (film_path,) = fetch_package(FILMS).root.rglob("movie-hello.mp4")
     shutil.copy(film_path, source / "films" / "hello.mp4")
     (source / "films" / "hello.ja.srt").write_text("1\n00:00:01,000 --> 00:00:02,000\nこんにちは\n")
+    _story(source / "story", film_path, next(iter(sorted((source / "spoken").glob("*.ogg")))))
     recipe = {
         "corpusmill": 1,
         "inputs": [{"name": each.name, "uri": str(each)} for each in sorted(source.iterdir())],
@@ -179,6 +180,15 @@ def make(root: Path, count: int) -> None:
     )
     if done.returncode:
         raise RuntimeError(f"corpusmill run: status {done.returncode}\n{done.stderr[-3000:]}")
+
+
+def _story(folder: Path, film: Path, sound: Path) -> None:
+    """Write a page that shows a film and plays a sound."""
+    folder.mkdir()
+    shutil.copy(film, folder / "film.mp4")
+    shutil.copy(sound, folder / "sound.ogg")
+    shown = '<p>一つ。</p><video src="film.mp4"></video><p>二つ。</p><audio src="sound.ogg"></audio><p>三つ。</p>'
+    (folder / "page.html").write_text(f"<!doctype html><meta charset=utf-8><title>話</title>{shown}")
 
 
 def _captions_of(path: Path) -> Path:

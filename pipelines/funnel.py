@@ -9,6 +9,7 @@ from manifests.manifest import Manifest
 NEVER = {
     "crawl": ("dropped", "merged"),
     "interleave": ("refused", "quarantined", "skipped"),
+    "instruct": ("refused", "quarantined", "skipped"),
 }  # job -> verdicts that it does not know
 
 

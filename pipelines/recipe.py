@@ -23,15 +23,19 @@ from manifests.limits import AudioLimits, CodeLimits, CrawlLimits, Limits, Media
 from pipelines.audio.block import Audio
 from pipelines.crawl.block import Crawl
 from pipelines.images.block import Images
+from pipelines.instruct.block import Instruct
 from pipelines.interleave.block import Interleave
+from pipelines.mixture.block import Mixture
 from pipelines.recipe_block import Block, wrong
 from pipelines.recipe_errors import RecipeError, Source, explain, read_yaml
 from pipelines.recipe_places import anchor
 from pipelines.repositories.block import Code, code_rule_names
 from pipelines.text.block import Dedup, Near, Text, rule_names
+from pipelines.tokens.block import Encode
 from pipelines.url_list_block import UrlListBlock
 from pipelines.video.block import Video
 from tokenizer.balance import Balance
+from tokenizer.presets import PRESETS
 from tokenizer.settings import MAX_RUN, TrainSettings
 
 FORMAT = 1
@@ -98,7 +102,11 @@ class Mix(Block):
 class Tokenizer(Block):
     """A SentencePiece model, trained on the counts of the whole corpus (tokenizer.settings.TrainSettings)."""
 
-    algorithm: Literal["bpe"] = "bpe"
+    preset: Annotated[
+        Literal["gemma3", "gemini", "llama2", "llama3-like"] | None,
+        Field(description="settings of a known vocabulary, for all that is not given here"),
+    ] = None
+    algorithm: Literal["bpe", "unigram"] = "bpe"
     vocabulary: Annotated[int, Field(ge=300, le=1_000_000, description="pieces, all kinds counted")] = 262_144
     character_coverage: Annotated[float, Field(ge=0.98, le=1)] = 0.9999
     byte_fallback: bool = True
@@ -112,6 +120,21 @@ class Tokenizer(Block):
     control_symbols: tuple[str, ...] = ()
     max_piece_characters: Annotated[int, Field(ge=1, le=512)] = 16
     hard_limit: Annotated[bool, Field(description="false: fewer pieces where the counts end")] = True
+    special: Annotated[Literal["gemma", "llama"], Field(description="names and ids of the special pieces")] = "gemma"
+    modalities: Annotated[tuple[Literal["image", "audio", "video"], ...], Field(description="tokens for media")] = ()
+    location_tokens: Annotated[int, Field(ge=0, le=9999, description="<loc0000> ...: coordinates in text")] = 0
+    reserved: Annotated[int, Field(ge=0, le=100_000, description="<unused0> ...: slots for later")] = 0
+    split_all_digits: Annotated[bool, Field(description="digits of every script stand alone")] = False
+    max_digits: Annotated[int, Field(ge=0, le=16, description="longest group of digits where they aren't split")] = 0
+    script_free: Annotated[
+        Literal["none", "code", "all"], Field(description="words of which kind make pieces of several scripts")
+    ] = "none"
+    picky: Annotated[
+        float, Field(ge=0, le=1, description="a piece that merges took that share of gives up its id; 0: off")
+    ] = 0.0
+    parity: Annotated[
+        str | None, Field(description="folder of one text in many languages, LANGUAGE.txt: the worst merges next")
+    ] = None
     engine: Annotated[Literal["own", "sentencepiece"], Field(description="who trains: the same bytes")] = "own"
     mix: Mix = Mix.model_construct()
 
@@ -125,8 +148,11 @@ class Tokenizer(Block):
 
     def train_settings(self) -> TrainSettings:
         """Return the settings as the trainer takes them."""
-        given = self.model_dump(exclude={"algorithm", "vocabulary", "engine", "mix"})
-        return TrainSettings(vocab_size=self.vocabulary, **given)
+        others = {"preset", "vocabulary", "engine", "parity", "mix"}
+        given = self.model_dump(exclude=others, exclude_unset=self.preset is not None)
+        if self.preset is None or "vocabulary" in self.model_fields_set:
+            given["vocab_size"] = self.vocabulary
+        return TrainSettings(**(PRESETS[self.preset] | given if self.preset else given))
 
 
 def _limit(name: str, default: float) -> Any:
@@ -178,7 +204,10 @@ class Recipe(Block):
     video: Video | None = None
     code: Code | None = None
     interleave: Interleave | None = None
+    instruct: Instruct | None = None
     tokenizer: Tokenizer | None = None
+    encode: Encode | None = None
+    mixture: Mixture | None = None
     limits_block: Annotated[LimitsBlock, Field(alias="limits")] = LimitsBlock()
 
     @model_validator(mode="after")

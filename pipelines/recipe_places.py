@@ -20,9 +20,15 @@ PLACES = (
     ("images", "known_bad", EACH, "path"),
     ("audio", "transcriber", "model"),
     ("audio", "word_lists", "path"),
+    ("audio", "text_scorers", EACH, "path"),
+    ("video", "transcriber", "model"),
     ("video", "word_lists", "path"),
+    ("video", "text_scorers", EACH, "path"),
     ("code", "decontaminate", "sets", EACH, "uri"),
+    ("instruct", "decontaminate", "sets", EACH, "uri"),
     ("code", "opt_out", "files", EACH),
+    ("encode", "model"),
+    ("tokenizer", "parity"),
 )
 
 

@@ -56,11 +56,23 @@ def _blocks(
         from pipelines.interleave.job import InterleaveJob
 
         yield "interleave", InterleaveJob(recipe.interleave, recipe.limits(), launcher).run
+    if recipe.instruct is not None and only is None:
+        from pipelines.instruct.job import InstructJob
+
+        yield "instruct", InstructJob(recipe.instruct, recipe.limits(), launcher).run
     if recipe.tokenizer is not None and only is None:
         from pipelines.tokenizer_job import TokenizerJob
 
         job = TokenizerJob(recipe.tokenizer, launcher)
-        yield "tokenizer", lambda: job.run(done["text"])
+        yield "tokenizer", lambda: job.run(done)
+    if recipe.encode is not None and only is None:
+        from pipelines.tokens.job import EncodeJob
+
+        yield "tokens", EncodeJob(recipe.encode, recipe.limits(), launcher).run
+    if recipe.mixture is not None and only is None:
+        from pipelines.mixture.job import MixtureJob
+
+        yield "mixture", MixtureJob(recipe.mixture, launcher).run
 
 
 def _crawl_job(recipe: Recipe, launcher: Launcher) -> "CrawlJob":
@@ -122,7 +134,9 @@ def _code_job(recipe: Recipe, launcher: Launcher) -> "CodeJob":
     from pipelines.repositories.job import CodeJob
 
     assert recipe.code is not None
-    return CodeJob(recipe.code, recipe.inputs_of("code"), recipe.limits(), recipe.code_limits(), launcher)
+    return CodeJob(
+        recipe.code, recipe.inputs_of("code"), recipe.limits(), recipe.code_limits(), launcher, recipe.opt_out
+    )
 
 
 def _brought(recipe: Recipe, kind: Name, crawled: Manifest | None) -> Manifest | None:

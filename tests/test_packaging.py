@@ -13,7 +13,20 @@ ROOT = Path(__file__).parent.parent
 PACKAGES = ("manifests", "filters", "tokenizer", "pipelines")
 SCRIPT = Path(sys.executable).parent / "corpusmill"
 VERBS = (
-    *("run", "crawl", "text", "images", "audio", "video", "code", "interleave", "quality", "tokenizer"),
+    *(
+        "run",
+        "crawl",
+        "text",
+        "images",
+        "audio",
+        "video",
+        "code",
+        "interleave",
+        "quality",
+        "tokenizer",
+        "encode",
+        "mix",
+    ),
     *("verify", "inspect", "export", "report", "schema"),
 )
 

@@ -363,7 +363,13 @@ def test_thresholds_keep_what_is_not_given_apart_from_what_is_taken_away(written
 
 def test_a_tokenizer_block_has_every_setting_of_the_trainer_that_changes_the_model():
     fields = {each.name for each in dataclasses.fields(TrainSettings)} - {"vocab_size", "num_threads"}
-    assert fields == set(Tokenizer.model_fields) - {"algorithm", "engine", "mix", "vocabulary"}  # how, and of what
+    assert fields == set(Tokenizer.model_fields) - {
+        "engine",
+        "mix",
+        "parity",
+        "preset",
+        "vocabulary",
+    }  # how, and of what
     assert Tokenizer().train_settings() == TrainSettings()
 
 

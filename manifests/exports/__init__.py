@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from manifests.exports.destination import Destination
-from manifests.exports.source import Source
+from manifests.exports.source import CONVERSATIONS, Source
 from manifests.local_store import TEMPORARY_PREFIX, LocalStore
 from manifests.store import Store
 
+OF_CONVERSATIONS = ("alpaca", "gemma", "llama", "messages", "preference", "prompt-completion", "sharegpt")
 FORMATS = ("arrayrecord", "croissant", "energon", "hf", "litdata", "mds")
 SHARD_BYTES = 64 << 20
 
@@ -39,8 +40,11 @@ def export(source: Source, store: Store, format_name: str, options: Options | No
     Raises ValueError for a format or an option that does not fit the data, RuntimeError where the store holds
     another export's files, IntegrityError for a damaged shard.
     """
-    if format_name not in FORMATS:
-        raise ValueError(f"format {format_name!r} is none of {', '.join(FORMATS)}")
+    if format_name not in (*FORMATS, *OF_CONVERSATIONS):
+        raise ValueError(f"format {format_name!r} is none of {', '.join((*FORMATS, *OF_CONVERSATIONS))}")
+    fitting = (*OF_CONVERSATIONS, "hf") if source.kind == CONVERSATIONS else FORMATS
+    if format_name not in fitting:
+        raise ValueError(f"format {format_name!r} is not for {source.kind}, but one of {', '.join(fitting)} is")
     with tempfile.TemporaryDirectory(dir=_scratch_root(store), prefix=TEMPORARY_PREFIX) as scratch:
         destination = Destination(store, Path(scratch))
         settings = _write(source, destination, format_name, options or Options())
@@ -58,6 +62,10 @@ def _scratch_root(store: Store) -> Path | None:
 def _write(source: Source, destination: Destination, format_name: str, options: Options) -> dict[str, Any]:
     """Call the format's writer; its module is imported here, so that help and other formats do not pay for it."""
     match format_name:
+        case _ if format_name in OF_CONVERSATIONS:
+            from manifests.exports.conversations import export_conversations
+
+            return export_conversations(source, destination, format_name)
         case "arrayrecord":
             from manifests.exports.arrayrecord import export_arrayrecord
 

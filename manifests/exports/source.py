@@ -22,6 +22,7 @@ from manifests.store import Store
 from manifests.tar_shards import BLOCK, Member, Sample
 
 INDEX_KIND = "index"
+CONVERSATIONS = "conversations"  # records of instruction sets
 TEXTS = frozenset({"json", "srt", "txt", "vtt"})  # fields that are UTF-8
 EMPTY = {"json": b"null"}  # stands where a sample lacks a field and a format wants a value; b"" for all others
 _NUMBERED = re.compile(r"[0-9]{4,6}\.([a-z0-9]+)")
@@ -126,13 +127,13 @@ class Source:
 def open_source(store: Store, job: str, version: int | None = None, kind: str | None = None) -> Source:
     """Return the samples of a snapshot (the newest by default).
 
-    `kind` may be left out where the snapshot has one kind of tars, or none and documents.
+    `kind` may be left out where the snapshot has one kind of tars, or none and documents or conversations.
 
     Raises ManifestError for a snapshot or a kind that is not there, or where `kind` leaves a choice.
     """
     manifest = read_manifest(store, job, version)
     kinds = {shard["kind"] for shard in manifest["shards"] if shard["name"].endswith(".tar")}
-    kinds = kinds or {shard["kind"] for shard in manifest["shards"] if shard["kind"] == DOCUMENTS}
+    kinds = kinds or {shard["kind"] for shard in manifest["shards"] if shard["kind"] in (DOCUMENTS, CONVERSATIONS)}
     all_kinds = {shard["kind"] for shard in manifest["shards"]}
     if kind is None and len(kinds) == 1:
         (kind,) = kinds

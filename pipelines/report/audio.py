@@ -105,8 +105,10 @@ def _of_languages(audio: AudioData, count: int) -> str:
     )
     silent = audio.transcripts.get("None", 0)
     left = f" The largest {LANGUAGES_SHOWN} of {count}." if count > LANGUAGES_SHOWN else ""
+    hears = audio.scorers.get("transcriber", "none") != "none"
+    heard = "what the transcriber hears is in the records" if hears else "nobody listens to the sound for it"
     return (
-        "The language is that of the transcript; nobody listens to the sound for it. "
+        f"The language is that of the transcript; {heard}. "
         f"Transcripts: {said or 'none'}; {whole(silent)} {SEGMENTS.more if silent != 1 else SEGMENTS.one} and files "
         f"without any.{left}"
     )

@@ -19,7 +19,9 @@ def edges_of(numerator: str, per: str | None) -> tuple[float, ...]:
     """Return the edges for a rule's signal: fractions, mean lengths or plain counts."""
     if per is None:
         return FRACTIONS if numerator.endswith("_score") else COUNTS
-    return LENGTHS if "word_char" in numerator else FRACTIONS
+    if numerator == "line_char_count":  # characters of a mean line of code: 100 is a bound
+        return COUNTS
+    return LENGTHS if "word_char" in numerator or per == "code_token_count" else FRACTIONS
 
 
 def bin_counts(values: npt.NDArray[np.float64], edges: Sequence[float]) -> npt.NDArray[np.int64]:

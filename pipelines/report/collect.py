@@ -16,6 +16,8 @@ from manifests.manifest import Manifest
 from manifests.store import Store, arrow_file
 from pipelines.recipe import CRAWLED
 from pipelines.report.audio_data import audio_data
+from pipelines.report.code_collect import NO_HISTOGRAM, code_data
+from pipelines.report.code_data import CodeData
 from pipelines.report.crawl_data import CrawlData, crawl_data
 from pipelines.report.data import (
     Clusters,
@@ -30,7 +32,9 @@ from pipelines.report.data import (
     Sample,
     Threshold,
 )
+from pipelines.report.encode_data import mixture_data, tokens_data
 from pipelines.report.images_data import images_data
+from pipelines.report.instruct_data import instruct_data
 from pipelines.report.interleave_data import interleave_data
 from pipelines.report.late_collect import late_of
 from pipelines.report.samples import spread
@@ -48,14 +52,14 @@ LANGUAGES_NAMED = 4  # of a rule
 ROWS_LOOKED_AT = 1024  # of a shard
 _SHOWN = ("uri", "source", "language", "language_score", "title", "text")
 _GONE = ("verdict", "reason", "reasons", "kept_id", "similarity")
-_OUTPUT = ("documents", "warc", "images", "audio", "video")
+_OUTPUT = ("documents", "warc", "images", "audio", "video", "repositories")
 _NAMES = {"interleave": "interleaved documents"}
 M = TypeVar("M")
 _ROUTES = ("skipped", "quarantined", "refused", "dropped", "merged")
 
 
 def collect(store: Store, manifests: Mapping[str, Manifest]) -> ReportData:
-    """Return the report of all snapshots there are: crawl, text, images, audio, video, interleave, tokenizer.
+    """Return the report of all snapshots there are: crawl, text, images, audio, video, code, interleave, tokenizer.
 
     Where no text was made, it is that of the crawl and of the media alone.
     """
@@ -67,9 +71,13 @@ def collect(store: Store, manifests: Mapping[str, Manifest]) -> ReportData:
         images=_media(store, manifests.get("images"), images_data),
         audio=_media(store, manifests.get("audio"), audio_data),
         video=_media(store, manifests.get("video"), video_data),
+        code=_code(store, manifests.get("code")),
         interleave=None
         if interleaved is None
         else interleave_data(store, interleaved, funnel_of(interleaved["ledger"])),
+        tokens=tokens_data(manifests["tokens"]) if "tokens" in manifests else None,
+        mixture=mixture_data(manifests["mixture"]) if "mixture" in manifests else None,
+        instruct=instruct_data(store, manifests["instruct"]) if "instruct" in manifests else None,
     )
 
 
@@ -102,7 +110,7 @@ def _of_text(store: Store, manifests: Mapping[str, Manifest]) -> ReportData:
 
 def _without_text(manifests: Mapping[str, Manifest]) -> ReportData:
     """Return the report of a crawl or of media that no text job has read."""
-    media = [job for job in ("images", "audio", "video") if job in manifests]
+    media = [job for job in ("images", "audio", "video", "code") if job in manifests]
     if not media:
         title = f"Crawl of {_hosts(crawl_data(manifests['crawl']))}"
     else:
@@ -122,6 +130,16 @@ def _media(
         return None
     rules = tuple(_rule_counts(from_json(made["settings"]["rules"]), made))
     return read(store, made, funnel_of(made["ledger"]), rules)
+
+
+def _code(store: Store, made: Manifest | None) -> CodeData | None:
+    """Return what the report shows of a code snapshot."""
+    if made is None:
+        return None
+    rules = from_json(made["settings"]["rules"])
+    spread_out = [rule for rule in rules if not rule.numerator.startswith(NO_HISTOGRAM)]
+    histograms = _histograms(spread_out, made["statistics"].get("histograms", {}))
+    return code_data(store, made, funnel_of(made["ledger"]), tuple(_rule_counts(rules, made)), histograms)
 
 
 def _origin(sources: Iterable[str], crawl: CrawlData | None) -> str:
@@ -179,7 +197,7 @@ def _rule_counts(rules: Iterable[Rule], text: Manifest) -> Iterator[RuleCount]:
 
 def _bounds(rule: Rule) -> str:
     if not is_measured(rule):
-        return f"{len(rule.overrides)} languages"
+        return f"{len(rule.overrides)} languages" if rule.overrides else "all others"
     bounds = [f"{sign} {bound:,g}" for sign, bound in (("≥", rule.min), ("≤", rule.max)) if bound is not None]
     if not bounds and rule.overrides:
         return f"bounds of their own in {len(rule.overrides)} languages"

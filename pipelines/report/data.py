@@ -8,8 +8,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from pipelines.report.code_data import CodeData
 from pipelines.report.counts import Counts, Funnel, Histogram, RuleCount, Threshold
 from pipelines.report.crawl_data import CrawlData
+from pipelines.report.encode_data import MixtureData, TokensData
+from pipelines.report.instruct_data import InstructData
 from pipelines.report.late_data import Late
 from pipelines.report.media_data import AudioData, ImagesData, InterleaveData, Picture, VideoData
 
@@ -73,6 +76,8 @@ class Compression:
     tokens: int
     words: int | None = None
     byte_tokens: int | None = None  # tokens of one byte: characters that the vocabulary lacks
+    placed_words: int | None = None  # words that could be held against tokens
+    single_words: int | None = None  # of these, within one token
 
 
 @dataclass(frozen=True)
@@ -97,6 +102,13 @@ class TokenizerData:
     pieces_by_kind: Counts = field(default_factory=dict)  # script, byte, special -> pieces
     compression: tuple[Compression, ...] = ()
     samples: tuple[Pieces, ...] = ()
+    sources: tuple[Compression, ...] = ()  # `language` is the name of the source
+    learnt_pieces: int | None = None
+    never_used: int | None = None  # learnt pieces that no counted word encodes to
+    unreachable: int | None = None  # learnt pieces that their own text does not encode to
+    bursty: tuple[str, ...] = ()  # pieces of many uses in few texts
+    same: tuple[Pieces, ...] = ()  # the same sentences in several languages, English among them
+    lossless: tuple[int, int] | None = None  # measured texts that come back as they were, of how many
 
 
 @dataclass(frozen=True)
@@ -170,15 +182,19 @@ class ReportData:
     images: ImagesData | None = None
     audio: AudioData | None = None
     video: VideoData | None = None
+    code: CodeData | None = None
     interleave: InterleaveData | None = None
+    tokens: TokensData | None = None
+    mixture: MixtureData | None = None
+    instruct: InstructData | None = None
     late: Late | None = None
     scorers: tuple[Scorer, ...] = NO_SCORERS
     provenance: Provenance = Provenance()
 
     @property
     def media(self) -> tuple[tuple[str, Funnel], ...]:
-        """The media jobs that ran: what one record of each is called, and what became of them."""
-        jobs = (("image", self.images), ("sound", self.audio), ("clip", self.video))
+        """The jobs beside text that ran: what one record of each is called, and what became of them."""
+        jobs = (("image", self.images), ("sound", self.audio), ("clip", self.video), ("source file", self.code))
         return tuple((name, each.funnel) for name, each in jobs if each is not None)
 
     @property

@@ -1,6 +1,7 @@
 """The funnel: what became of every record, over all inputs and for each of them."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from pipelines.report import tags
 from pipelines.report.data import Counts, Funnel, ReportData
@@ -30,6 +31,7 @@ def funnel_section(data: ReportData) -> Html | None:
     return tag(
         "div",
         tag("figure", _waterfall(data.funnel), tag("figcaption", _caption(data.funnel))),
+        _by_job(data),
         _by_source(data.sources),
     )
 
@@ -133,6 +135,19 @@ def _by_source(sources: Mapping[str, Funnel]) -> Html | None:
     caption = "The same counts for each input of the recipe; every row adds up as the whole does."
     shown_table = table("sources", columns, rows, "Records by input")
     return tag("figure", tag("h3", "By input"), shown_table, tag("figcaption", caption))
+
+
+def _by_job(data: ReportData) -> Html | None:
+    """Return a row for each job of the run; None where text alone was made."""
+    if not data.media:
+        return None
+    jobs = [("documents", data.funnel), *((f"{name}s", funnel) for name, funnel in data.media)]
+    rows = [_source_row(name, replace(funnel, read=funnel.total)) for name, funnel in jobs]
+    columns = ("of", ">records", *(f">{name}" for name in WAYS_OUT), ">kept", ">kept share", "")
+    caption = "What was cut into pieces counts by its pieces. The reasons of each job stand in its own section."
+    return tag(
+        "figure", tag("h3", "By job"), table("sources", columns, rows, "Records by job"), tag("figcaption", caption)
+    )  # fmt: skip
 
 
 def _source_row(name: str, funnel: Funnel) -> Html:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pipelines.report.data import ReportData
 from pipelines.report.formats import data_size, percent, plural, whole
 from pipelines.report.language_names import language_name
-from pipelines.report.late_data import BlockList, Contamination, Cuts, Late, Masked, SetFound
+from pipelines.report.late_data import BlockList, Contamination, Cuts, Late, LicenseCount, Masked, Others, SetFound
 from pipelines.report.media import Noun
 from pipelines.report.tables import bar, count_cell, table
 from pipelines.report.tags import Html, name, tag
@@ -13,6 +13,12 @@ from pipelines.report.tags import Html, name, tag
 DOCUMENTS = Noun("document", "documents")
 REASONS_SHOWN = 20
 LANGUAGES_NAMED = 40
+LICENSES = {
+    "public_domain": "public domain",
+    "other": "another licence",
+    "contradictory": "several that differ",
+    "unstated": "none stated",
+}
 SCOPES = {"auto": "domains and URLs", "domain": "domains", "host": "hosts", "url": "URLs"}
 
 
@@ -27,6 +33,8 @@ def late_section(data: ReportData) -> Html | None:
         _contamination(late.contamination) if late.contamination else None,
         _masked(late.masked, data.funnel.kept) if late.masked else None,
         _block_lists(late.block_lists),
+        _others(late.others) if late.others else None,
+        _licenses(late.licenses),
     )
 
 
@@ -176,3 +184,42 @@ def _block_lists(lists: Iterable[BlockList]) -> Html | None:
     caption = "Documents whose address stands in a list, by the first rule that objects: the first list in order."
     body = table("sets", ("list", "what it lists", ">documents dropped"), rows, "Lists of addresses")
     return tag("figure", tag("h3", "Lists of addresses"), body, tag("figcaption", caption))
+
+
+def _others(others: Others) -> Html:
+    rows = [
+        tag("tr", tag("th", tag("code", digest[:16]), scope="row"), count_cell(count))
+        for digest, count in others.merged.items()
+    ]
+    body = (
+        table("sets", ("digest of the snapshot", ">merged into what it keeps"), rows, "Other snapshots")
+        if rows
+        else None
+    )
+    stays = others.survivor or "the longest"
+    caption = f"What these snapshots keep is not kept again. Of a cluster of this one's own {stays} stays."
+    if body is None:
+        caption = f"Of a cluster {stays} stays."
+    return tag("figure", tag("h3", "Other snapshots and who stays"), body, tag("figcaption", caption))
+
+
+def _licenses(counts: Sequence[LicenseCount]) -> Html | None:
+    if not counts:
+        return None
+    rows = [
+        tag(
+            "tr",
+            tag("th", LICENSES.get(each.name, each.name.replace("_", "-").upper()), scope="row"),
+            count_cell(each.kept),
+            count_cell(each.gone),
+            count_cell(each.dropped),
+        )
+        for each in counts
+    ]
+    caption = (
+        "What documents state of their own licence: in the head, in their structured data, by rel=license, or by a "
+        "link to Creative Commons in the footer. A licence of a picture and a link in the text count for none."
+    )
+    columns = ("licence", ">kept", ">not kept", ">dropped for it")
+    body = table("sets", columns, rows, "Documents by licence")
+    return tag("figure", tag("h3", "Licences"), body, tag("figcaption", caption))

@@ -4,15 +4,32 @@ from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import Any
 
+from filters.licenses import CLASSES, UNSTATED
 from manifests.manifest import Manifest
 from manifests.store import Store, arrow_file
 from pipelines.report.contact import in_turn
 from pipelines.report.counts import Counts, Funnel
-from pipelines.report.late_data import BlockList, Contamination, Cuts, Hit, Late, Masked, SetFound
+from pipelines.report.late_data import (
+    BlockList,
+    Contamination,
+    Cuts,
+    Hit,
+    Late,
+    LicenseCount,
+    Masked,
+    Others,
+    SetFound,
+)
 
 AFTER = "after_cuts/"
 DECONTAMINATION = "decontamination_v1/"
 BLOCKED = "blocked_url/"
+LONGEST = "longest"
+SURVIVORS = {
+    "newest": "the newest",
+    "licensed": "one that states a licence",
+    "best_quality": "the one that the quality model scores highest",
+}
 HITS_COUNTED = 100_000  # rows of all contamination shards up to which their items are counted
 HITS_SHOWN = 8
 
@@ -26,6 +43,8 @@ def late_of(store: Store, text: Manifest, funnel: Funnel) -> Late | None:
         contamination=_contamination(store, text, funnel.dropped),
         masked=Masked(**stated["personal"]) if "personal" in stated else None,
         block_lists=tuple(_block_lists(watch.get("block_lists", ()), funnel.dropped)),
+        others=_others(stated.get("merged_elsewhere", {}), settings.get("dedup", {})),
+        licenses=tuple(_licenses(stated.get("licenses", {}), watch, funnel.dropped)),
         scored_languages=_scored(watch.get("scorers", ()), stated.get("languages", {})),
     )
     return None if late == Late() else late
@@ -121,6 +140,33 @@ def _shards(text: Manifest) -> list[Mapping[str, Any]]:
 def _block_lists(lists: Iterable[Mapping[str, Any]], dropped: Counts) -> Iterable[BlockList]:
     for each in lists:
         yield BlockList(each["name"], each.get("scope", ""), dropped.get(BLOCKED + each["name"], 0))
+
+
+def _others(merged: Counts, dedup: Mapping[str, Any]) -> Others | None:
+    counts = {digest: merged.get(digest, 0) for digest in dedup.get("against", ())}
+    survivor = dedup.get("survivor", LONGEST)
+    if not counts and survivor == LONGEST:
+        return None
+    return Others(counts, "" if survivor == LONGEST else _wish(survivor))
+
+
+def _wish(survivor: str | Mapping[str, Any]) -> str:
+    if isinstance(survivor, str):
+        return SURVIVORS[survivor]
+    per = f" / {survivor['per']}" if survivor.get("per") else ""
+    return f"the one with the {survivor['wish']} {survivor['signal']}{per}"
+
+
+def _licenses(
+    counted: Mapping[str, Mapping[str, int]], watch: Mapping[str, Any], dropped: Counts
+) -> Iterable[LicenseCount]:
+    """Yield the classes that occur, the freest first; nothing where no document states one and nobody asked."""
+    if not set(counted) - {UNSTATED} and "licenses" not in watch:
+        return
+    for name in (name for name in CLASSES if name in counted):
+        kept = counted[name].get("kept", 0)
+        gone = sum(counted[name].values()) - kept
+        yield LicenseCount(name, kept, gone, dropped.get(f"license/{name}", 0))
 
 
 def _scored(scorers: Iterable[Mapping[str, Any]], languages: Iterable[str]) -> dict[str, tuple[str, ...]]:

@@ -63,6 +63,24 @@ class BlockList:
 
 
 @dataclass(frozen=True)
+class Others:
+    """Snapshots whose documents are not kept again, and who stays of a cluster."""
+
+    merged: Counts = field(default_factory=dict)  # digest of a snapshot -> records merged into what it keeps
+    survivor: str = ""  # in words, "" for the longest
+
+
+@dataclass(frozen=True)
+class LicenseCount:
+    """Documents by what they state of their licence."""
+
+    name: str  # filters.licenses.CLASSES
+    kept: int = 0
+    gone: int = 0  # dropped or merged, for whatever reason
+    dropped: int = 0  # because the recipe does not keep this licence
+
+
+@dataclass(frozen=True)
 class Late:
     """What came after the rules. What a recipe did not ask for is None."""
 
@@ -71,3 +89,5 @@ class Late:
     masked: Masked | None = None
     block_lists: tuple[BlockList, ...] = ()
     scored_languages: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # code -> columns of scorers
+    others: Others | None = None
+    licenses: tuple[LicenseCount, ...] = ()  # () where no document states one

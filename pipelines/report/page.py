@@ -3,16 +3,20 @@
 from importlib import resources
 
 from pipelines.report.audio import audio_section
+from pipelines.report.code import code_section
 from pipelines.report.crawl import crawl_section
 from pipelines.report.data import Funnel, ReportData
 from pipelines.report.duplicates import duplicates_section
+from pipelines.report.encode import tokens_section
 from pipelines.report.formats import data_size, percent, plural, short, whole
 from pipelines.report.funnel import funnel_section, outcomes
 from pipelines.report.images import images_section
+from pipelines.report.instruct import instruct_section
 from pipelines.report.interleave import interleave_section
 from pipelines.report.language_names import language_name
 from pipelines.report.languages import languages_section
 from pipelines.report.late import late_section
+from pipelines.report.mixture import mixture_section
 from pipelines.report.provenance import provenance_section, scorers_section
 from pipelines.report.samples import samples_section
 from pipelines.report.signals import rules_section, signals_section
@@ -37,8 +41,12 @@ SECTIONS = (
     ("images", "Images", lambda data: images_section(data.images)),
     ("audio", "Audio", lambda data: audio_section(data.audio)),
     ("video", "Video", lambda data: video_section(data.video)),
+    ("code", "Code", lambda data: code_section(data.code)),
     ("interleave", "Interleaved", lambda data: interleave_section(data.interleave)),
     ("tokenizer", "Tokenizer", tokenizer_section),
+    ("tokens", "Tokens", lambda data: tokens_section(data.tokens)),
+    ("mixture", "Mixture", lambda data: mixture_section(data.mixture)),
+    ("instruct", "Instruction sets", lambda data: instruct_section(data.instruct)),
     ("scorers", "Scorers", scorers_section),
     ("provenance", "Provenance", provenance_section),
 )

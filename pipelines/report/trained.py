@@ -8,6 +8,7 @@ from typing import Any
 
 from manifests.manifest import Manifest
 from manifests.store import Store
+from pipelines.report.article import ARTICLE
 from pipelines.report.data import Compression, Pieces, Sample, TokenizerData
 
 SENTENCES = 8
@@ -26,29 +27,52 @@ def tokenizer_data(store: Store, trained: Manifest, samples: Iterable[Sample]) -
 
     model = next(shard for shard in trained["shards"] if shard["kind"] == "model")
     processor: Any = sentencepiece.SentencePieceProcessor(model_proto=store.read(model["name"]))
-    evaluation = trained["statistics"]["evaluation"]
+    evaluation, mixture = trained["statistics"]["evaluation"], trained["statistics"]["mixture"]
+    pieces = mixture.get("pieces", {})
     ids = range(processor.get_piece_size())
     texts = [processor.id_to_piece(i) for i in ids if not processor.is_byte(i) and not processor.is_control(i)]
     byte_pieces = sum(processor.is_byte(i) for i in ids)
     return TokenizerData(
-        algorithm="bpe",
+        algorithm=trained["settings"]["train"].get("algorithm", "bpe"),
         vocabulary=len(ids),
         digest=model["sha256"],
-        distinct_words=sum(shard["records"] for shard in trained["shards"] if shard["kind"] == "counts"),
+        distinct_words=mixture["rows"],
+        words=mixture["trained"]["words"] if mixture["scale"] == 1 else None,
         used_pieces=evaluation.get("used_pieces"),
         pieces_by_kind=pieces_by_kind(texts) | {"byte": byte_pieces, "special": len(ids) - len(texts) - byte_pieces},
-        compression=tuple(_compression(code, counts) for code, counts in sorted(evaluation["languages"].items())),
-        samples=tuple(
-            Pieces(code, sentence, tuple(processor.encode(sentence, out_type=str)))
-            for code, sentence in first_sentences(samples).items()
-        ),
+        compression=_compressions(evaluation.get("languages", {})),
+        samples=_cut(processor, first_sentences(samples)),
+        same=_cut(processor, ARTICLE),
+        sources=_compressions(evaluation.get("sources", {})),
+        learnt_pieces=pieces.get("learnt"),
+        never_used=pieces.get("never_used"),
+        unreachable=pieces.get("unreachable"),
+        bursty=tuple(pieces.get("burstiest", ())),
+        lossless=_lossless(evaluation.get("languages", {})),
     )
 
 
-def _compression(code: str, counts: dict[str, int]) -> Compression:
-    return Compression(
-        code, counts["bytes"], counts["characters"], counts["tokens"], counts.get("words"), counts.get("byte_tokens")
+def _cut(processor: Any, sentences: dict[str, str]) -> tuple[Pieces, ...]:
+    return tuple(
+        Pieces(code, sentence, tuple(processor.encode(sentence, out_type=str))) for code, sentence in sentences.items()
     )
+
+
+def _compressions(measured: dict[str, dict[str, int]]) -> tuple[Compression, ...]:
+    names = ("words", "byte_tokens", "placed_words", "single_words")
+    return tuple(
+        Compression(
+            code, counts["bytes"], counts["characters"], counts["tokens"], **{name: counts.get(name) for name in names}
+        )
+        for code, counts in sorted(measured.items())
+    )
+
+
+def _lossless(measured: dict[str, dict[str, int]]) -> tuple[int, int] | None:
+    if not measured:
+        return None
+    sums = [sum(counts[name] for counts in measured.values()) for name in ("lossless_documents", "documents")]
+    return sums[0], sums[1]
 
 
 def first_sentences(samples: Iterable[Sample]) -> dict[str, str]:

@@ -86,6 +86,21 @@ def response_record(page: Page, date: str) -> bytes:
     return _record(head, block)
 
 
+def conversion_record(uri: str, text: bytes, language: str, date: str) -> bytes:
+    """Return the record of a text that was made of a page, as Common Crawl's WET files hold them."""
+    digest = labelled_digest(text)
+    head = (
+        ("WARC-Type", "conversion"),
+        ("WARC-Record-ID", record_id("conversion", uri, date, digest)),
+        ("WARC-Date", date),
+        ("WARC-Target-URI", uri),
+        ("WARC-Identified-Content-Language", language),
+        ("WARC-Block-Digest", digest),
+        ("Content-Type", "text/plain"),
+    )
+    return _record(head, text)
+
+
 def gzip_member(record: bytes) -> bytes:
     """Return `record` as one gzip member with modification time 0."""
     return zlib.compress(record, GZIP_LEVEL, wbits=31)

@@ -10,18 +10,21 @@ if TYPE_CHECKING:
     from manifests.exports.source import Source
 
 FORMATS = ("arrayrecord", "croissant", "energon", "hf", "litdata", "mds")  # manifests.exports.FORMATS, without Arrow
+CHATS = ("alpaca", "gemma", "llama", "messages", "preference", "prompt-completion", "sharegpt")  # OF_CONVERSATIONS
 
 
 def add_parser(subparsers: Subparsers) -> None:
     verb = add_verb(
         subparsers,
         "export",
-        "Write a snapshot as Energon, MDS, LitData, Hugging Face, ArrayRecord or Croissant read it.",
+        "Write a snapshot as trainers read it: Energon, MDS, Hugging Face, Croissant, chat formats and others.",
         "corpusmill export --out corpus --to mds",
     )
     add_output(verb)
-    verb.add_argument("--to", required=True, choices=FORMATS, metavar="FORMAT", help=" | ".join(FORMATS))
-    verb.add_argument("--job", default="text", help="which dataset under OUT (default: text)")
+    verb.add_argument(
+        "--to", required=True, choices=(*FORMATS, *CHATS), metavar="FORMAT", help=" | ".join((*FORMATS, *CHATS))
+    )
+    verb.add_argument("--job", help="which dataset under OUT (default: text; instruct for formats of conversations)")
     verb.add_argument("--version", type=int, metavar="N", help="which snapshot (default: the newest)")
     verb.add_argument("--kind", help="which kind of its shards (default: its tars, or its documents)")
     verb.add_argument(
@@ -57,8 +60,9 @@ def run(arguments: argparse.Namespace) -> int:
 
     if arguments.encoding and arguments.to != "mds":
         raise usage_error(f"--encoding is for mds, not for {arguments.to}")
-    source = open_source(open_store(arguments.out), arguments.job, arguments.version, arguments.kind)
-    name = f"exports/{arguments.job}-{arguments.to}-{source.digest[:8]}"
+    job = arguments.job or ("instruct" if arguments.to in CHATS else "text")
+    source = open_source(open_store(arguments.out), job, arguments.version, arguments.kind)
+    name = f"exports/{job}-{arguments.to}-{source.digest[:8]}"
     destination = arguments.dest or f"{arguments.out.rstrip('/')}/{name}"
     if arguments.plan:
         print(json.dumps(_described(source, arguments.to, destination), indent=2))

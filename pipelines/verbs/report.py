@@ -4,8 +4,8 @@ import argparse
 
 from pipelines.verbs.common import Subparsers, add_output, add_verb
 
-ALONE = ("crawl", "text", "images", "audio", "video")  # a report may be of one of them
-JOBS = (*ALONE, "interleave", "tokenizer")
+ALONE = ("crawl", "text", "images", "audio", "video", "code")  # a report may be of one of them
+JOBS = (*ALONE, "interleave", "tokenizer", "tokens", "mixture", "instruct")
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -28,8 +28,8 @@ def run(arguments: argparse.Namespace) -> int:
     versions = {job: newest_version(launcher.store, job) for job in JOBS}
     if not any(versions[job] for job in ALONE):
         raise FileNotFoundError(
-            f"{arguments.out} holds no snapshot of a crawl or a text job, and none of images, audio or video; "
-            "run `corpusmill crawl`, `text`, `images`, `audio`, `video` or `run` first"
+            f"{arguments.out} holds no snapshot of a crawl or a text job, and none of images, audio, video or code; "
+            "run `corpusmill crawl`, `text`, `images`, `audio`, `video`, `code` or `run` first"
         )
     manifests = {job: load_manifest(launcher.store, job, version) for job, version in versions.items() if version}
     print(f"{arguments.out}/{write_report(launcher, manifests, again=True)}")

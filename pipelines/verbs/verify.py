@@ -4,7 +4,8 @@ import argparse
 
 from pipelines.verbs.common import Subparsers, add_output, add_verb
 
-JOBS = ("crawl", "text", "images", "audio", "video", "code", "interleave", "tokenizer")
+_MEDIA = ("crawl", "text", "images", "audio", "video", "code", "interleave")
+JOBS = (*_MEDIA, "instruct", "counts", "tokenizer", "tokens", "mixture")
 
 
 def add_parser(subparsers: Subparsers) -> None:

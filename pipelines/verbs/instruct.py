@@ -1,0 +1,54 @@
+"""`corpusmill instruct`: attribution, closed-book and hedge sets out of the newest snapshots of OUT."""
+
+import argparse
+
+from pipelines.verbs import instruct_audit
+from pipelines.verbs.common import Subparsers, add_job_options, add_verb, launcher, overrides, usage_error
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    verb = add_verb(
+        subparsers,
+        "instruct",
+        "Make instruction sets of the newest snapshots of OUT: attribution, closed-book, hedge; or audit them.",
+        "corpusmill instruct --out corpus --set instruct.hedge_fraction=0.3",
+    )
+    verb.add_argument("--recipe", metavar="RECIPE", help="take the instruct block of this recipe")
+    add_job_options(verb)
+    _not_required(verb, "out")  # `audit` names its own
+    verb.set_defaults(run=run)
+    instruct_audit.add_action(verb.add_subparsers(dest="action", metavar="ACTION"))
+
+
+def _not_required(verb: argparse.ArgumentParser, name: str) -> None:
+    for action in verb._actions:  # argparse has no other way to change what another function has added
+        if action.dest == name:
+            action.required = False
+
+
+def run(arguments: argparse.Namespace) -> int:
+    import json
+
+    from pipelines.instruct.block import Instruct
+    from pipelines.instruct.job import InstructJob
+    from pipelines.recipe import default_recipe, load_recipe
+    from pipelines.run import say
+
+    if arguments.out is None:
+        raise usage_error("instruct: --out OUT is needed")
+    given = overrides(arguments)
+    if arguments.recipe:
+        recipe = load_recipe(arguments.recipe, given)
+    else:
+        recipe = default_recipe([arguments.out], {"instruct.seed": 0, **given})
+    if recipe.instruct is None:
+        raise ValueError(f"{arguments.recipe} has no instruct block")
+    assert isinstance(recipe.instruct, Instruct)
+    started = launcher(arguments)
+    job = InstructJob(recipe.instruct, recipe.limits(), started)
+    if arguments.plan:
+        print(json.dumps(job.described(job.parents()), indent=2))
+        return 0
+    version, manifest, stood = job.run()
+    say(started, "instruct", version, manifest, stood)
+    return 0
