@@ -29,6 +29,8 @@ def run_recipe(
     for job, run in _blocks(recipe, launcher, manifests, only=only):
         version, manifests[job], stood = run()
         say(launcher, job, version, manifests[job], stood)
+        if job == "instruct" and recipe.instruct is not None and recipe.instruct.audit:
+            _audit(launcher, version, manifests[job])
     if report:
         print(f"report: {launcher.store_uri}/{write_report(launcher, manifests)}")
     return 0
@@ -73,6 +75,16 @@ def _blocks(
         from pipelines.mixture.job import MixtureJob
 
         yield "mixture", MixtureJob(recipe.mixture, launcher).run
+
+
+def _audit(launcher: Launcher, version: int, manifest: Manifest) -> None:
+    """Have the auditor look at instruction sets that it has not seen, and say what it found."""
+    from manifests.store import open_store
+    from pipelines.instruct.audit import audit, load_audit
+
+    store = open_store(launcher.store_uri)
+    if load_audit(store, manifest) is None:
+        print(audit(store, version))
 
 
 def _crawl_job(recipe: Recipe, launcher: Launcher) -> "CrawlJob":

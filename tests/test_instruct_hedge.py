@@ -2,15 +2,17 @@
 
 import unicodedata
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from instruct_sources import LOCALES, SETTINGS, made_of, manual, near, source
 from test_instruct_generators import PROSE, pairs_table
 
+from filters.instruct.facts import Facts
 from filters.instruct.generators import made
 from filters.instruct.hedge.choose import MAKERS
 from filters.instruct.passages import passages_of, stretches
-from filters.instruct.record import Settings
+from filters.instruct.record import Corroboration, Fact, FactValue, Settings, Statement, evidence_of
 from filters.instruct.twins import shared_fraction
 
 OTHER = (
@@ -144,8 +146,6 @@ def test_a_table_is_asked_for_what_only_its_neighbour_gives():
     first, table = pairs_table(("Syntax:", "Alpha On|Off"), ("Default:", "Alpha Off"), ("Module:", "core"))
     second, other = pairs_table(("Syntax:", "Beta number"), ("Default:", "Beta 7"), ("Status:", "Extension"))
     shift = len(first) + 2
-    from dataclasses import replace
-
     moved = tuple(tuple(replace(c, start=c.start + shift, end=c.end + shift) for c in row) for row in other.rows)
     both = (table, replace(other, number=1, start=shift, end=shift + len(second), rows=moved))
     kinds = Counter()
@@ -190,3 +190,23 @@ def test_the_same_numbers_are_no_conflict():
     beside = passages_of(source("Velmark is far away from here, they say. " + PROSE, name="b"), SETTINGS)
     desk = desk_of(source(PROSE), beside, None, SETTINGS)
     assert not any(conflict(desk, study) for study in desk.studies)
+
+
+def test_a_fact_told_wrongly_is_corrected_from_the_fact_table_whatever_page_it_is_met_in():
+    text = "The capital of Norvana is Eskerholm, and everybody in the country has known it since the old days.\n"
+    page = source(text)
+    at = text.index("Eskerholm")
+    own = Statement(
+        "Norvana", "norvana", "capital", "Eskerholm", "eskerholm", "entity", "table", "text", at, at + 9, "Eskerholm"
+    )
+    evidence = evidence_of(page, at, at + 9)
+    best = FactValue("Eskerholm", "eskerholm", (), 3, 3, (("en", evidence),))
+    how = Corroboration(3, 3, 1.0, 0, "table")
+    fact = Fact("Norvana", "norvana", "capital", "entity", "accepted", (best,), how, names=(("en", "Norvana"),))
+    table = Facts.of_facts([fact], {("capital", "en"): ("Eskerholm", "Grimsfurt")})
+    found = [one for name in "ab" for one in made(replace(source(text, name=name), facts=(own,)), (), table, SETTINGS)]
+    told = [one for one in found if isinstance(one, tuple) and one[0].hedge.edit.kind == "value"]
+    assert len(told) == 2 and told[0] == told[1]
+    hedge, twin = told[0]
+    assert "Grimsfurt" in hedge.messages[0].content and "Eskerholm" in hedge.messages[1].content
+    assert twin.behaviour == "closed_book" and twin.corroboration == how and "Grimsfurt" not in twin.messages[0].content

@@ -34,9 +34,7 @@ class Instruct(Block):
     languages: Annotated[tuple[str, ...], Field(description="codes; none: every language that has phrases")] = ()
     media: Annotated[bool, Field(description="captions, transcripts and subtitles are asked about too")] = True
     hedge_fraction: Annotated[float, Field(ge=0.0, le=0.5, description="share of hedges among all records")] = 0.25
-    records_per_10_kb: Annotated[
-        float, Field(gt=0, le=1000, description="records of so much of a document, about")
-    ] = 8.0
+    records_per_10_kb: Annotated[float, Field(gt=0, le=1000, description="about, of a document")] = 8.0
     max_template_fraction: Annotated[float, Field(gt=0, le=1, description="of a set, from one template")] = 0.05
     facts: AcceptedFacts = AcceptedFacts()
     publishers: Annotated[
@@ -50,6 +48,7 @@ class Instruct(Block):
     endpoint: Annotated[
         EndpointBlock | None, Field(description="a model of yours writes records too; without one no model is used")
     ] = None
+    audit: Annotated[bool, Field(description="the auditor looks at what was made; its table is in the report")] = True
     seed: Annotated[int, Field(ge=0, le=2**31, description="of every choice")] = 0
     shards: Annotated[
         Annotated[int, Field(ge=1, le=65_536)] | Literal["auto"],

@@ -1,7 +1,8 @@
 """Choose: a range of groups, hedges with their twins, -> the records that stay and why the others go.
 
-The same record made twice is one; what an evaluation set holds goes, a hedge with its twin; then of each stratum the
-share that the balance leaves stays, by a lot; a hedge and its twin have one.
+The same record made twice is one, and so is the same question with the same reply, out of two pages; what an
+evaluation set holds goes, a hedge with its twin; then of each stratum the share that the balance leaves stays, by a
+lot; a hedge and its twin have one.
 """
 
 import json
@@ -23,7 +24,7 @@ from manifests.store import Store
 from pipelines.instruct.finish import SAMPLE
 from pipelines.instruct.records import CANDIDATE, CANDIDATE_ORDER, CHOSEN, REJECT, REJECT_ORDER, TRAINED
 
-CHOOSE_VERSION = 1
+CHOOSE_VERSION = 2
 Row = dict[str, Any]
 
 
@@ -140,11 +141,19 @@ def _column(store: Store, run: Run) -> list[int]:
 
 
 def _first_rows(rows: list[Row], gone: dict[int, tuple[str, str]]) -> dict[bytes, int]:
-    """Return id -> its first row; the same record again is merged into it."""
+    """Return id -> its first row; the same record or the same words again are merged into it, a hedge with its twin."""
     first: dict[bytes, int] = {}
+    said: set[str] = set()
     for at, row in enumerate(rows):
-        if first.setdefault(row["id"], at) != at:
+        if row["id"] in first:
             gone[at] = ("merge", "same_record")
+        elif (words := _said(row["body"])) in said:
+            gone[at] = ("merge", "same_words")
+        else:
+            said.add(words)
+            first[row["id"]] = at
+    for id_ in [id_ for id_, at in first.items() if rows[at]["group"] not in first]:
+        gone[first.pop(id_)] = ("merge", "same_words")
     return first
 
 
@@ -158,7 +167,7 @@ def _said(body: str) -> str:
 
 def verdict(stage: str, reason: str) -> str:
     """Return how the ledger calls it."""
-    return "merged/same_record" if stage == "merge" else f"dropped/{stage}/{reason}"
+    return f"merged/{reason}" if stage == "merge" else f"dropped/{stage}/{reason}"
 
 
 def _accounts(rows: list[Row], gone: Mapping[int, tuple[str, str]]) -> dict[str, dict[str, int]]:

@@ -101,7 +101,7 @@ class ComposeShard(Composer):
         finished = self._finished(arguments["unit"])
         runs: dict[str, list[Run]] = {kind: [] for kind in KINDS}
         brought = self._of_documents if arguments["shard"]["kind"] == DOCUMENTS else self._of_media
-        for sources in sources_of(self.store, arguments["shard"], self.config["publishers"]):
+        for sources in sources_of(self.store, arguments["shard"], self.config["publishers"], stated=False):
             near, facts = brought(sources)
             for source in sources:
                 beside = self._same_split(source, near.get(source.doc_id, ()))

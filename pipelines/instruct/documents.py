@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -19,10 +20,15 @@ COLUMNS = ("id", "uri", "fetched_at", "language", "license", "title", "text", "p
 DOCUMENTS, SOURCES = "documents", "sources"
 
 
-def sources_of(store: Store, entry: Mapping[str, Any], publishers: Mapping[str, int]) -> Iterator[list[Source]]:
-    """Yield the sources of a shard of documents, or of captions and transcripts, some at a time, in order."""
+def sources_of(
+    store: Store, entry: Mapping[str, Any], publishers: Mapping[str, int], *, stated: bool
+) -> Iterator[list[Source]]:
+    """Yield the sources of a shard of documents, or of captions and transcripts, some at a time, in order.
+
+    stated: whether what documents state is read too; once is enough, generators have it from the facts.
+    """
     shard = shard_of(entry)
-    make = of_document if shard.kind == DOCUMENTS else of_media
+    make = partial(of_document, stated=stated) if shard.kind == DOCUMENTS else of_media
     with open_shard(store, shard) as file:
         found = pq.ParquetFile(file, page_checksum_verification=True)
         columns = list(COLUMNS) if shard.kind == DOCUMENTS else None
@@ -34,7 +40,7 @@ def _valid(batch: pa.RecordBatch) -> list[dict[str, Any]]:
     return [row for row in batch.to_pylist() if row["text"]]
 
 
-def of_document(row: Mapping[str, Any], publishers: Mapping[str, int]) -> Source:
+def of_document(row: Mapping[str, Any], publishers: Mapping[str, int], *, stated: bool = True) -> Source:
     """Return a document of a text snapshot as a source. Its cluster is itself: copies were merged into it."""
     text, title, language = row["text"], row["title"] or "", row["language"] or "und"
     parts, markup = row["parts"] or (), row["markup"] or ()
@@ -57,7 +63,7 @@ def of_document(row: Mapping[str, Any], publishers: Mapping[str, int]) -> Source
         sections=sections,
         tables=tables,
         faq=pairs_of(text, sections, markup),
-        facts=statements_of(Page(text, language, title, tables, blocks, markup)),
+        facts=statements_of(Page(text, language, title, tables, blocks, markup)) if stated else (),
         markup=tuple(block["content"] for block in markup),
     )
 

@@ -12,7 +12,7 @@ from filters.instruct.record import Candidate, draw
 from filters.instruct.rows import record_of
 from filters.instruct.splits import TRAIN, Splits, entities_of, keys_of
 
-FINISH_VERSION = 1
+FINISH_VERSION = 2
 SAMPLE = 1 / 32  # of rejects, stored with their body
 Made = Candidate | tuple[Candidate, Candidate]
 Place = tuple[str, str]  # split, split key
@@ -52,7 +52,7 @@ class Finished:
         else:
             self.strata[self.stratum] += 1
             made = self._record(candidate, place)
-            self._row(candidate, made, made[0], place[0], entities_of((candidate,)))
+            self._row(candidate, made, candidate, made[0], place[0], entities_of((candidate,)))
 
     def _add_pair(self, hedge: Candidate, twin: Candidate, texts: Texts) -> None:
         """A hedge is nothing without its twin, so both pass or neither does."""
@@ -68,8 +68,8 @@ class Finished:
         whole = self._record(twin, alone)
         named = replace(hedge, hedge=replace(hedge.hedge, contrast_id=whole[0]))
         entities = entities_of((hedge, twin))
-        self._row(twin, whole, whole[0], alone[0], entities_of((twin,)))
-        self._row(named, self._record(named, both), whole[0], both[0], entities)
+        self._row(twin, whole, twin, whole[0], alone[0], entities_of((twin,)))
+        self._row(named, self._record(named, both), twin, whole[0], both[0], entities)
 
     def _drawn(self, made: Made) -> None:
         """Draw the lot of what comes next."""
@@ -86,12 +86,21 @@ class Finished:
         split, split_key = place
         return record_of(body, split_key, strictest(each.licence for each in candidate.evidence), split)
 
-    def _row(self, candidate: Candidate, made: tuple[str, str], group: str, split: str, entities: list[int]) -> None:
+    def _row(
+        self,
+        candidate: Candidate,
+        made: tuple[str, str],
+        twin: Candidate,
+        group: str,
+        split: str,
+        entities: list[int],
+    ) -> None:
+        """Add a row beside its answerable twin's, whose words are its key: what says the same meets."""
         if split != TRAIN:
             self.held_out.update(entities)
         self.rows.append(
             {
-                "key": int(group[:16], 16),
+                "key": draw(0, "said", *(each.content for each in twin.messages)),
                 "group": bytes.fromhex(group),
                 "id": bytes.fromhex(made[0]),
                 "unit": self.unit,

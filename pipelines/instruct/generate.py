@@ -72,7 +72,7 @@ class DraftShard(Composer):
         finished = self._finished(arguments["unit"])
         runs: dict[str, list[Run]] = {kind: [] for kind in KINDS}
         needed: dict[str, Request] = {}
-        for sources in sources_of(self.store, arguments["shard"], self.config["publishers"]):
+        for sources in sources_of(self.store, arguments["shard"], self.config["publishers"], stated=False):
             for source in sources:
                 for stretch in self._stretches(source):
                     self._take(stretch, finished, needed)

@@ -43,7 +43,7 @@ class ReadShard:
         counts = {"sources": 0, "bytes": 0}
         languages = Counter[str]()
         newest, held = "", 0
-        for sources in sources_of(self.store, arguments["shard"], self.config["publishers"]):
+        for sources in sources_of(self.store, arguments["shard"], self.config["publishers"], stated=True):
             for source in sources:
                 counts["sources"] += 1
                 size = len(source.text.encode("utf-8", "surrogatepass"))

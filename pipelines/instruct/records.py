@@ -39,7 +39,7 @@ CONCERNS_ORDER = ("key", "id", "fact")
 _WORDS = [(name, pa.string()) for name in ("behaviour", "task", "lang", "template")]
 CANDIDATE = pa.schema(
     [
-        ("key", KEY),  # of the group
+        ("key", KEY),  # of what the answerable twin says
         ("group", ID),  # the answerable twin's id; a hedge stands with its twin
         ("id", ID),
         ("unit", pa.uint64()),  # shard that it was made of

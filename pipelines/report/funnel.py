@@ -19,6 +19,7 @@ WAYS_OUT: Mapping[str, str] = {
 SOURCES_SHOWN = 40
 REASONS: Mapping[str, str] = {
     "same_record": "the same address with the same bytes, seen twice",
+    "same_words": "the same question with the same reply, out of two pages",
     "exact_duplicate": "the same text",
     "near_duplicate": "nearly the same text, compared shingle by shingle",
 }

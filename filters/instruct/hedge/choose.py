@@ -6,7 +6,7 @@ import struct
 from collections.abc import Callable, Iterator
 
 from filters.instruct.desk import Desk, Pair, Study
-from filters.instruct.hedge import beyond, claims, conflict, media, tables, topics
+from filters.instruct.hedge import beyond, claims, conflict, facts, media, tables, topics
 from filters.instruct.record import Table
 
 Maker = Callable[[Desk, Study], Pair | None]
@@ -43,6 +43,7 @@ def pairs(desk: Desk) -> Iterator[Pair]:
     for table in desk.source.tables:
         yield from _of_table(desk, table)
     yield from media.pairs(desk)
+    yield from facts.pairs(desk)
 
 
 def _of_passage(desk: Desk, study: Study) -> Iterator[Pair]:
