@@ -9,7 +9,7 @@ from filters.instruct.checks import PASSED
 from filters.instruct.record import Answer, Candidate, Citation, Evidence, Fact, Message, Origin, Settings, draw
 from filters.instruct.relations import Wording, languages, relations, wordings
 
-CLOSED_VERSION = 1
+CLOSED_VERSION = 2
 PHRASINGS = 5  # of a fact and language, at most
 MAX_EVIDENCE = 6
 TASK = "fact_qa"

@@ -18,30 +18,11 @@ CODE, CAPITALS, NAME, NOUN, QUOTED, RUN, PATH, YEAR, NUMBER = (
 )  # fmt: skip
 TOPICS = frozenset((CODE, CAPITALS, NAME, NOUN, QUOTED, RUN, PATH))
 
-_LATIN_LANGUAGES = frozenset(
-    (
-        "en",
-        "de",
-        "fr",
-        "es",
-        "it",
-        "pt",
-        "ca",
-        "nl",
-        "sv",
-        "da",
-        "no",
-        "nb",
-        "nn",
-        "ro",
-        "pl",
-        "cs",
-        "hr",
-        "id",
-        "tr",
-        "vi",
-    )
-)
+_LATIN_LANGUAGES = frozenset((
+    "en", "de", "fr", "es", "it", "pt", "ca", "nl", "sv", "da", "no", "nb", "nn", "ro", "pl", "cs", "hr", "id", "tr",
+    "vi",
+))  # fmt: skip
+_WITHOUT_SPACES = frozenset(("ja", "zh", "yue", "th", "lo", "km", "my", "ko"))  # Korean: particles behind a name
 
 _PATH = (
     r"(?P<path>(?<![\w/.:~>-])(?>(?:/[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*){2,}/?)"
@@ -69,7 +50,7 @@ _NAME = (
 _NOUN = r"(?P<noun>(?<![.!?:;…\n\"“„«(]\s)(?<=[a-zäöüß,] )[A-ZÄÖÜ][a-zäöüß]{11,30}(?:-[A-ZÄÖÜ][a-zäöüß]+)?(?=[ ,.;:)]))"
 _LATIN_RUN = (
     r"(?P<name>(?<![A-Za-z0-9/.@:<$%_&-])(?<![A-Za-z0-9][ \u00a0])[A-Za-z][A-Za-z0-9+_-]{2,24}"
-    r"(?:[ \u00a0][A-Z][A-Za-z0-9+_-]{1,24}){0,2}"
+    r"(?:[ \u00a0][A-Z][A-Za-z0-9+_-]{1,24}){0,2}(?<![_-])"
     r"(?![A-Za-z0-9@/_-])(?!\.[A-Za-z0-9])(?![ \u00a0][A-Za-z0-9]))"
 )
 _JAPANESE_RUN = (
@@ -131,8 +112,15 @@ def _terms(text: str, language: str) -> Iterator[Term]:
             while end > start and text[end - 1] in _QUOTES:
                 end -= 1
         found = text[start:end]
+        if kind not in (QUOTED, YEAR) and language not in _WITHOUT_SPACES and _is_glued(text, start, end):
+            continue
         if _fits(found, kind, language) and (kind != YEAR or _is_year(text, start, end, language)):
             yield Term(kind, start, end, found)
+
+
+def _is_glued(text: str, start: int, end: int) -> bool:
+    """Say whether a letter of another script stands at one of the ends: then it is half of a word."""
+    return text[start - 1 : start].isalnum() or text[end : end + 1].isalnum()
 
 
 def _fits(found: str, kind: str, language: str) -> bool:

@@ -1,12 +1,15 @@
 """A hedge and its answerable twin: the same words but for the one thing that makes the question unanswerable."""
 
+import re
+import unicodedata
 from collections import Counter
 
 from filters.instruct.desk import Pair
 from filters.instruct.record import Candidate
 
 MIN_SHARED = 0.8
-_GRAM = 3
+_SURELY = 0.9  # of the characters, at both ends: then tokens are not counted
+_TOKENS = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff々]|\w+|[^\w\s]")
 
 
 def prompt(candidate: Candidate) -> str:
@@ -17,11 +20,12 @@ def prompt(candidate: Candidate) -> str:
 def shared_fraction(one: str, other: str) -> float:
     """Return the share of two texts that they have in common, in [0, 1] (Dice).
 
-    What they begin and end with alike is enough where that is MIN_SHARED of them; else character 3-grams are counted.
+    What they begin and end with alike is enough where that is nearly all of them; else tokens are counted: words,
+    signs, and characters of scripts without spaces.
     """
-    if (alike := 2 * _at_both_ends(one, other) / max(1, len(one) + len(other))) >= MIN_SHARED:
+    if (alike := 2 * _at_both_ends(one, other) / max(1, len(one) + len(other))) >= _SURELY:
         return alike
-    left, right = (Counter(text[i : i + _GRAM] for i in range(len(text) - _GRAM + 1)) for text in (one, other))
+    left, right = (Counter(_TOKENS.findall(unicodedata.normalize("NFKC", text))) for text in (one, other))
     total = left.total() + right.total()
     return 2 * (left & right).total() / total if total else 0.0
 
