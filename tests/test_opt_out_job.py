@@ -52,6 +52,7 @@ def test_what_a_list_names_is_refused_by_every_job(folder, tmp_path):
     assert {row["uri"] for row in jobs.rows(tmp_path / "out")} == {"https://in.example/page.html"}
 
 
+@pytest.mark.long
 def test_a_list_that_comes_later_takes_the_site_out_again(folder, tmp_path):
     out = tmp_path / "out"
     run(folder, "before", "opt_out: [{name: sites, path: none.txt}]\n", out)

@@ -32,12 +32,22 @@ def undisturbed(demo_input_dir, tmp_path_factory) -> tuple[Path, float]:
         pytest.param(["--workers", "2"], [], {"PYTHONHASHSEED": "0"}, id="hash seed 0"),
         pytest.param(["--workers", "2"], [], {"PYTHONHASHSEED": "1"}, id="hash seed 1"),
         pytest.param(
-            ["--workers", "2", *SMALL_PARTITIONS], ["--direct_running_mode=multi_processing"], {}, id="worker processes"
+            ["--workers", "2", *SMALL_PARTITIONS],
+            ["--direct_running_mode=multi_processing"],
+            {},
+            id="worker processes",
+            marks=pytest.mark.long,
         ),
         pytest.param(["--workers", "2", *SMALL_PARTITIONS], [], {}, id="many small partitions"),
         pytest.param(["--workers", "2", *COMPACTED], [], {}, id="runs compacted three at a time"),
         pytest.param(["--workers", "2", *SMALL_PARTS], [], {}, id="units written in many parts"),
-        pytest.param(["--workers", "2"], ["--runner=apache_beam.runners.dask.dask_runner.DaskRunner"], {}, id="Dask"),
+        pytest.param(
+            ["--workers", "2"],
+            ["--runner=apache_beam.runners.dask.dask_runner.DaskRunner"],
+            {},
+            id="Dask",
+            marks=pytest.mark.long,
+        ),
     ],
 )
 def test_the_digest_is_that_of_one_undisturbed_worker(undisturbed, demo_input_dir, tmp_path, options, beam, env):
