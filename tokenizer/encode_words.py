@@ -15,13 +15,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from filters.native import decode_utf8, kernel, mix64
+from tokenizer.gather import block_at, mixed_key
 
 PADDING = 16
 SPACE, NEWLINE = 0x20, 0x0A
 ASCII = 0x80
 BITS_A_PAIR = 16  # of the set of pairs: of those that are in no piece, 1 in 16 is taken for one that is
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
-_ONES = np.uint64(0xFFFFFFFFFFFFFFFF)
 _SHIFT, _HALF = np.uint64(29), np.uint64(32)
 _ONE, _LOW = np.uint64(1), np.uint64(63)
 # A row of the table of words: hash, the first 8 bytes, the 8 behind them, number + 1 << 32 | length; all 0 is free.
@@ -114,23 +114,6 @@ def cut(data: Any, offsets: Any, ascii_pairs: Any, others: Any) -> tuple[Any, An
 
 
 @kernel
-def _block(data: Any, start: Any, size: Any) -> Any:
-    """Return the first `size` of the 8 bytes from data[start] on as a little-endian number; all if size > 8."""
-    at, block = np.uint64(start), np.uint64(0)
-    for k in range(8):  # unsigned, and so one load
-        block |= np.uint64(data[at + np.uint64(k)]) << np.uint64(8 * k)
-    if size <= 0:
-        return np.uint64(0)
-    return block if size >= 8 else block & (_ONES >> np.uint64(64 - 8 * size))
-
-
-@kernel
-def _mixed(key: Any, block: Any) -> Any:
-    key = (key ^ block) * _MULTIPLIER
-    return key ^ (key >> _SHIFT)
-
-
-@kernel
 def _grown(rows: Any) -> Any:
     """Return the same words in twice the places."""
     grown = np.zeros(2 * len(rows), np.uint64)
@@ -157,10 +140,10 @@ def _fill(data: Any, word: Any, ends: Any, numbers: Any, known: Any, table: tupl
         size = end - start
         if 2 * ROW * known >= len(rows) or known + 1 >= len(spans) or spans[known] + size > len(arena):
             return n, known
-        head, behind = _block(data, start, size), _block(data, start + 8, size - 8)
-        key = _mixed(_mixed(np.uint64(size) * _MULTIPLIER, head), behind)
+        head, behind = block_at(data, start, size), block_at(data, start + 8, size - 8)
+        key = mixed_key(mixed_key(np.uint64(size) * _MULTIPLIER, head), behind)
         for i in range(16, size, 8):
-            key = _mixed(key, _block(data, start + i, size - i))
+            key = mixed_key(key, block_at(data, start + i, size - i))
         key = mix64(key)
         at, found = (key & mask) << _ROW_BITS, np.int64(-1)
         while rows[at + PLACE]:

@@ -26,7 +26,7 @@ _ONE = np.uint64(1)
 
 
 @kernel
-def _block(data: Any, start: Any, size: Any) -> Any:
+def block_at(data: Any, start: Any, size: Any) -> Any:
     """Return the first `size` of the 8 bytes from data[start] on as a little-endian number; all if size > 8."""
     at, block = np.uint64(start), np.uint64(0)
     for k in range(8):  # unsigned, and so one load
@@ -37,7 +37,7 @@ def _block(data: Any, start: Any, size: Any) -> Any:
 
 
 @kernel
-def _mixed(key: Any, block: Any) -> Any:
+def mixed_key(key: Any, block: Any) -> Any:
     key = (key ^ block) * _MULTIPLIER
     return key ^ (key >> _SHIFT)
 
@@ -48,10 +48,10 @@ def _fingerprint(data: Any, start: Any, length: Any) -> tuple[Any, Any, Any]:
 
     The key takes in the length, then 8 bytes after 8 bytes, at least 16, by multiplying and shifting.
     """
-    head, behind = _block(data, start, length), _block(data, start + 8, length - 8)
-    key = _mixed(_mixed(np.uint64(length) * _MULTIPLIER, head), behind)
+    head, behind = block_at(data, start, length), block_at(data, start + 8, length - 8)
+    key = mixed_key(mixed_key(np.uint64(length) * _MULTIPLIER, head), behind)
     for i in range(16, length, 8):
-        key = _mixed(key, _block(data, start + i, length - i))
+        key = mixed_key(key, block_at(data, start + i, length - i))
     return mix64(key), head, behind
 
 

@@ -15,13 +15,13 @@ from manifests.reader import open_shard, shard_of
 from manifests.records import ID
 from manifests.store import Store
 from manifests.tar_shards import Member, read_member
+from pipelines.tokenizer_jobs.texts import CODE_TYPES
 from tokenizer.encode_chat import BadConversationError, Piece, Template
 from tokenizer.encode_documents import Parts
 from tokenizer.groups import UNDETERMINED
 
 SOURCES_VERSION = 1
 BATCH_ROWS = 1024
-CODE_TYPES = "^(text/x-|application/(javascript|ecmascript|typescript|x-sh|x-python|x-httpd-php)$)"
 CONVERSATIONS = "instruct"  # the job
 
 
