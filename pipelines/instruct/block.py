@@ -35,7 +35,6 @@ class Instruct(Block):
     media: Annotated[bool, Field(description="captions, transcripts and subtitles are asked about too")] = True
     hedge_fraction: Annotated[float, Field(ge=0.0, le=0.5, description="share of hedges among all records")] = 0.25
     records_per_10_kb: Annotated[float, Field(gt=0, le=1000, description="about, of a document")] = 8.0
-    max_template_fraction: Annotated[float, Field(gt=0, le=1, description="of a set, from one template")] = 0.05
     facts: AcceptedFacts = AcceptedFacts()
     publishers: Annotated[
         Mapping[str, Annotated[int, Field(ge=0, le=8)]],

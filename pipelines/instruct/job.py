@@ -123,7 +123,6 @@ class InstructJob:
         options = {
             "hedge_fraction": self.block.hedge_fraction,
             "records_per_10_kb": self.block.records_per_10_kb,
-            "max_template_fraction": self.block.max_template_fraction,
         }
         given = Settings(self.block.seed, crawl_date=newest, languages=self.block.languages, options=options)
         return asdict(given)
