@@ -239,8 +239,8 @@ def as_laion(path, rows):
 @pytest.mark.parametrize(
     ("name", "write", "columns"),
     [
-        pytest.param("list.csv", as_csv, {}, id="CSV"),
-        pytest.param("list.jsonl", as_jsonl, {}, id="JSONL"),
+        pytest.param("list.csv", as_csv, {}, id="CSV", marks=pytest.mark.long),
+        pytest.param("list.jsonl", as_jsonl, {}, id="JSONL", marks=pytest.mark.long),
         pytest.param("list.parquet", as_laion, {"url_column": "URL", "caption_column": "TEXT"}, id="Parquet of LAION"),
     ],
 )

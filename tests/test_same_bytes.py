@@ -27,10 +27,13 @@ def undisturbed(demo_input_dir, tmp_path_factory) -> tuple[Path, float]:
 @pytest.mark.parametrize(
     ("options", "beam", "env"),
     [
-        pytest.param(["--workers", "2"], [], {}, id="two workers"),
-        pytest.param(["--workers", "1"], ["--direct_runner_bundle_repeat=1"], {}, id="every bundle replayed"),
-        pytest.param(["--workers", "2"], [], {"PYTHONHASHSEED": "0"}, id="hash seed 0"),
-        pytest.param(["--workers", "2"], [], {"PYTHONHASHSEED": "1"}, id="hash seed 1"),
+        pytest.param(["--workers", "2"], [], {"PYTHONHASHSEED": "0"}, id="two workers, hash seed 0"),
+        pytest.param(
+            ["--workers", "1"],
+            ["--direct_runner_bundle_repeat=1"],
+            {"PYTHONHASHSEED": "1"},
+            id="every bundle replayed, hash seed 1",
+        ),
         pytest.param(
             ["--workers", "2", *SMALL_PARTITIONS],
             ["--direct_running_mode=multi_processing"],
