@@ -30,7 +30,7 @@ def run_recipe(
         version, manifests[job], stood = run()
         say(launcher, job, version, manifests[job], stood)
         if job == "instruct" and recipe.instruct is not None and recipe.instruct.audit:
-            _audit(launcher, version, manifests[job])
+            audited(launcher, version, manifests[job])
     if report:
         print(f"report: {launcher.store_uri}/{write_report(launcher, manifests)}")
     return 0
@@ -77,7 +77,7 @@ def _blocks(
         yield "mixture", MixtureJob(recipe.mixture, launcher).run
 
 
-def _audit(launcher: Launcher, version: int, manifest: Manifest) -> None:
+def audited(launcher: Launcher, version: int, manifest: Manifest) -> None:
     """Have the auditor look at instruction sets that it has not seen, and say what it found."""
     from manifests.store import open_store
     from pipelines.instruct.audit import audit, load_audit
@@ -107,8 +107,8 @@ def _images_job(
         recipe.media_limits(),
         launcher,
         _brought(recipe, "image", crawled),
-        text,
         recipe.opt_out,
+        text,
     )
 
 

@@ -24,9 +24,9 @@ from filters.images.phash import PHASH_VERSION
 from filters.images.profiles import PROFILES, applicable
 from filters.images.resize import RESIZE_VERSION
 from filters.images.signals import SIGNALS_VERSION
-from manifests.limits import Limits, MediaLimits
-from manifests.manifest import Manifest, commit, newest_version
-from manifests.runs import RUN_VERSION, Run, partitions_for, save_runs
+from manifests.limits import MediaLimits
+from manifests.manifest import Manifest
+from manifests.runs import RUN_VERSION, Run, save_runs
 from pipelines.images.block import Images, Scorer
 from pipelines.images.captions import CAPTIONS_VERSION
 from pipelines.images.documents import document_tasks
@@ -34,18 +34,13 @@ from pipelines.images.models import bring, measures_nsfw, model_name, read_lists
 from pipelines.images.records import LAYOUT
 from pipelines.images.rules import OCCURRENCES, known_column, own_rules
 from pipelines.images.scores import SCORES_VERSION
-from pipelines.launcher import Launcher
-from pipelines.recipe import Input
 from pipelines.sources import SOURCES_VERSION
 from pipelines.stages import judges
 from pipelines.stages.clusters import Clustering, verified
-from pipelines.stages.compact import compact
-from pipelines.stages.ranges import Ranges, runs_of
-from pipelines.stages.snapshot import snapshot_body
+from pipelines.stages.media_job import MediaJob
+from pipelines.stages.ranges import runs_of
 from pipelines.stages.staged import Staged
-from pipelines.stages.units import Inputs, Planned
 from pipelines.tasks import Marker, Phase
-from pipelines.url_list_block import UrlListBlock
 
 JOB = "images"
 VERSION = 2
@@ -54,26 +49,24 @@ MAX_LEADERS = 64
 
 
 @dataclass
-class ImagesJob:
+class ImagesJob(MediaJob):
     """A recipe's images block over its inputs."""
 
     block: Images
-    inputs: Sequence[Input]
-    limits: Limits
     media_limits: MediaLimits
-    launcher: Launcher
-    crawled: Manifest | None = None
     text: Manifest | None = None  # its documents' alternative texts are captions
-    opt_out: Sequence[UrlListBlock] = ()
+
+    LAYOUT = LAYOUT
+    ROWS = "images"
+    VERSION = VERSION
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         rules = [*own_rules(self.block), *(rule for name in self.block.profiles for rule in PROFILES[name])]
         self.with_nsfw = measures_nsfw(self.block, rules)
         self.rules, self.without_scorer = applicable(rules, self._columns())
         self.lists = read_lists(self.block)
         self.models = shipped(self.block, with_nsfw=self.with_nsfw)
-        self.sources = Inputs(self.inputs, self.launcher.store, self.crawled, self.opt_out)
-        self.ranges = Ranges(self.launcher, JOB, VERSION, self.limits.partition_bytes)
 
     def _columns(self) -> tuple[str, ...]:
         """Return what rules can read."""
@@ -134,44 +127,16 @@ class ImagesJob:
         """Return the models that measure pictures; captions are measured later."""
         return {name: sha256 for name, sha256 in self.models.items() if name != language.MODEL}
 
-    def plan(self) -> list[Planned]:
-        """Return the units of all inputs in a fixed order."""
-        return self.sources.plan(JOB, {"settings": self._stage_settings()}, self.limits)
-
-    def run(self) -> tuple[int, Manifest, bool]:
-        """Run what is not done, commit, and return (version, manifest, whether it stood already)."""
-        before = newest_version(self.launcher.store, JOB)
+    def _bring(self) -> None:
         bring(self.launcher.store, self.block, self.lists, sorted(self.models))
-        planned = self.plan()
-        markers = self._stage(planned)
-        staged = Staged.from_markers(markers, LAYOUT.orders)
-        encoded_bytes = sum(marker["encoded_bytes"] for marker in markers)
-        written = self._decide(staged, encoded_bytes) if staged.runs["images"] else []
-        self.sources.check_unchanged(planned)
-        version, manifest = commit(self.launcher.store, JOB, self._body(markers, written))
-        return version, manifest, version <= before
 
-    def _stage(self, planned: Sequence[Planned]) -> list[Marker]:
-        tasks = [each.task for each in planned]
-        config = {
-            "inputs": self.sources.config,
-            "child": self._child(),
-            "limits": asdict(self.limits),
-            "refuse": list(self.block.refuse),
-            "max_distance": self.block.dedup.near or 0,
-            "pack_bytes": 2 * self.limits.part_bytes,
-        }
-        return self.launcher.run(JOB, Phase("stage", tasks, "pipelines.images.stage:StageImages", config))
+    def _stage_config(self) -> dict[str, Any]:
+        return {"child": self._child(), "max_distance": self.block.dedup.near or 0}
 
-    def _decide(self, staged: Staged, encoded_bytes: int) -> list[Marker]:
-        shards = self.block.shards
-        if shards == "auto":
-            shards = partitions_for(encoded_bytes, max(1, 2 * self.limits.shard_bytes))
-        staged = compact(self.launcher, LAYOUT, staged, self.limits, shards)
-        common = self._known_of_images(staged.save(self.launcher.store, JOB), staged)
+    def _decisions(self, name: str, staged: Staged) -> dict[str, Any]:
+        common = self._known_of_images(name, staged)
         merged, adopted = self._deduplicate(staged, common)
-        config = {**common, "merged": self._listed(merged), "adopted": self._listed(adopted)}
-        return self.ranges.write("pipelines.images.write:WriteShard", config, shards)
+        return {**common, "merged": self._listed(merged), "adopted": self._listed(adopted)}
 
     def _known_of_images(self, name: str, staged: Staged) -> dict[str, Any]:
         """Return what images are judged by (pipelines.images.rules.Judging), all of it stored."""
@@ -225,9 +190,9 @@ class ImagesJob:
         done = verified(self.ranges, staged, common, how)
         return runs_of(done), [Run(**marker["adopted"]) for marker in done]
 
+    def _parents(self) -> list[str]:
+        return [*super()._parents(), *([self.text["digest"]] if self.text else [])]
+
     def _body(self, staged: Sequence[Marker], written: Sequence[Marker]) -> Manifest:
-        """Return the manifest's body; raises where a unit's account or its files do not balance."""
-        parents = [each["digest"] for each in (self.crawled, self.text) if each]
-        store, settings = self.launcher.store, self.described()
-        body = snapshot_body(store, JOB, settings, staged, written, kept="records", parents=parents)
+        body = super()._body(staged, written)
         return body | {"models": {**self.models, **{each.name: each.sha256 for each in self.block.scorers}}}

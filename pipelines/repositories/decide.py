@@ -1,13 +1,12 @@
 """The phases after staging, each under a key of exactly what it reads: select, link, route, verify, write, pack."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from filters.code.imports import IMPORTS_VERSION
 from filters.code.packing import PACKING_VERSION
 from filters.contamination import VERSION as CONTAMINATION_VERSION
-from filters.contamination import Grams
 from filters.rules import Rule
 from manifests.keys import digest_of
 from manifests.limits import Limits
@@ -19,13 +18,13 @@ from pipelines.repositories.pack import PACK_VERSION
 from pipelines.repositories.stage import LAYOUT
 from pipelines.repositories.write import JOB, WRITE_VERSION
 from pipelines.stages import judges
+from pipelines.stages.clusters import Clustering, verified
 from pipelines.stages.compact import compact
-from pipelines.stages.labels import label_clusters
 from pipelines.stages.ranges import Ranges, runs_of
 from pipelines.stages.shard_count import shard_count
 from pipelines.stages.staged import Staged
 from pipelines.tasks import Marker
-from pipelines.text.contamination import store_sets
+from pipelines.text.contamination import find_contamination
 
 VERSION = 1
 
@@ -69,18 +68,18 @@ class DecideCode:
         select = {"staged": name, "rules": judges.to_json(self.rules)}
         size = staged.memory_bytes("signals")
         decided = self._ranges.listed(self._ranges.run("select", "pipelines.text.select:Select", select, size))
-        verified = self._deduplicate(name, staged, decided)
-        survivors = {"staged": name, "decided": decided, "merged": self._ranges.listed(verified)}
+        found = self._deduplicate(name, staged, decided)
+        survivors = {"staged": name, "decided": decided, "merged": self._ranges.listed(found)}
         config: dict[str, Any] = {
             **survivors,
             **self._decontaminate(survivors, staged),
             "rules": judges.to_json(self.rules),
-            "stand_for": save_runs(self.launcher.store, JOB, [Run(**marker["stands_for"]) for marker in verified]),
+            "stand_for": save_runs(self.launcher.store, JOB, [Run(**marker["stands_for"]) for marker in found]),
             "sample": self.code.dropped_text_sample,
             "pack": self.code.pack is not None,
         }
         written = self._ranges.write("pipelines.repositories.write:WriteShard", config, shards)
-        return [*written, *self._pack(written)], verified
+        return [*written, *self._pack(written)], found
 
     def _pack(self, written: Sequence[Marker]) -> list[Marker]:
         if self.code.pack is None:
@@ -92,36 +91,16 @@ class DecideCode:
 
     def _decontaminate(self, survivors: dict[str, str], staged: Staged) -> dict[str, str]:
         block = self.code.decontaminate
-        if block is None:
-            return {}
-        grams = Grams(words=block.words, characters=block.characters, min_fraction=block.min_fraction)
-        sets = store_sets(self.launcher.store, JOB, block)
-        config = {**survivors, "sets": sets, "grams": asdict(grams)}
-        worker, size = "pipelines.text.contamination:FindContamination", staged.memory_bytes("documents")
-        return {"hits": self._ranges.listed(self._ranges.run("contamination", worker, config, size))}
+        return {} if block is None else find_contamination(self._ranges, survivors, staged, block)
 
     def _deduplicate(self, name: str, staged: Staged, decided: str) -> list[Marker]:
         dedup = self.code.dedup
         if not dedup.exact and dedup.near is None:
             return []
-        config = {"staged": name}
-        links = self._ranges.run("link", "pipelines.stages.link:Link", config, staged.memory_bytes("bands"))
-        labels = label_clusters(self.launcher, JOB, digest_of([config, VERSION]), runs_of(links))
-        if not sum(run.rows for run in labels):
-            return []
-        route = {
-            "staged": name,
-            "decided": decided,
-            "labels": save_runs(self.launcher.store, JOB, labels),
-            "ngram": dedup.near.ngram if dedup.near else 1,
-        }
-        worker, size = "pipelines.repositories.keepers:RouteCode", staged.memory_bytes("documents")
-        routed = self._ranges.run("route", worker, route, size)
+        common = {"staged": name, "decided": decided, "ngram": dedup.near.ngram if dedup.near else 1}
         verify = {
-            "routed": self._ranges.listed(routed),
             "exact": dedup.exact,
             "threshold": dedup.near.threshold if dedup.near else None,
             "max_leaders": self.limits.max_leaders_compared,
         }
-        size = sum(run.memory_bytes for run in runs_of(routed))
-        return self._ranges.run("verify", "pipelines.text.duplicates:Verify", verify, size)
+        return verified(self._ranges, staged, common, Clustering("pipelines.repositories.keepers", "documents", verify))

@@ -1,4 +1,4 @@
-"""Clusters of a media job: link -> components -> route -> verify, with what differs from job to job as arguments."""
+"""Clusters of any job: link -> components -> route -> verify, with what differs from job to job as arguments."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,13 +16,17 @@ LINK = "pipelines.stages.link:Link"
 
 @dataclass(frozen=True)
 class Clustering:
-    """module: has the workers Route and Verify; kind: the staged rows that Route reads; verify: how Verify judges."""
+    """module: has the workers Route and Verify; kind: the staged rows that Route reads; verify: how Verify judges.
+
+    beside: configuration of Route that is in no key (Ranges.run).
+    """
 
     module: str
     kind: str
     verify: Mapping[str, Any]
     link: str = LINK
     link_config: Mapping[str, Any] | None = None
+    beside: Mapping[str, Any] | None = None
 
 
 def verified(ranges: Ranges, staged: Staged, common: Mapping[str, Any], how: Clustering) -> list[Marker]:
@@ -33,6 +37,6 @@ def verified(ranges: Ranges, staged: Staged, common: Mapping[str, Any], how: Clu
     if not sum(run.rows for run in labels):
         return []
     route = {**common, "labels": save_runs(ranges.launcher.store, ranges.job, labels)}
-    routed = ranges.run("route", f"{how.module}:Route", route, staged.memory_bytes(how.kind))
+    routed = ranges.run("route", f"{how.module}:Route", route, staged.memory_bytes(how.kind), how.beside)
     size = sum(run.memory_bytes for run in runs_of(routed))
     return ranges.run("verify", f"{how.module}:Verify", {"routed": ranges.listed(routed), **how.verify}, size)

@@ -6,12 +6,12 @@ Files go into the output under names of their contents; workers bring them from 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pyarrow as pa
 
 from filters.audio.transcribe import TRANSCRIBE_VERSION, files_of
-from filters.audio.transcript_signals import transcript_scorer_rules, transcript_signals
+from filters.audio.transcript_signals import TRANSCRIPTS_VERSION, transcript_scorer_rules, transcript_signals
 from filters.models import fetch_model
 from filters.rules import Rule
 from filters.safety.scorers import VERSION as SCORERS_VERSION
@@ -25,11 +25,29 @@ from pipelines.text.safety_block import TextScorerBlock
 SHIPPED = "model:"  # what is one of filters.models
 
 
+class Hears(Protocol):
+    """The block of a job that hears speech."""
+
+    @property
+    def transcriber(self) -> TranscriberBlock | None: ...
+    @property
+    def word_lists(self) -> WordListsBlock | None: ...
+    @property
+    def text_scorers(self) -> Sequence[TextScorerBlock]: ...
+
+    def model_dump(self, *, mode: str, exclude: set[str]) -> dict[str, Any]: ...
+
+
 class Recogniser:
     """A block's transcriber, or None, as settings describe it and as the output keeps it."""
 
     def __init__(self, block: TranscriberBlock | None, job: str) -> None:
         self.block, self.job = block, job
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """Return the packages that its words depend on."""
+        return ("faster-whisper", "ctranslate2") if self.block else ()
 
     @cached_property
     def files(self) -> dict[str, str]:
@@ -58,7 +76,26 @@ def brought(store: Store, kept: Mapping[str, Any] | None) -> dict[str, Any] | No
     return {**own, "model": str(bring_folder(store, kept["files"]))}
 
 
-def described_scorers(blocks: Sequence[TextScorerBlock]) -> list[dict[str, Any]]:
+def described(block: Hears) -> dict[str, Any]:
+    """Return the settings of a block, and those of what the user gives without where its files lie."""
+    return {
+        **block.model_dump(mode="json", exclude={"transcriber", "word_lists", "text_scorers"}),
+        "transcript_signals": TRANSCRIPTS_VERSION,
+        "word_lists": block.word_lists.sha256 if block.word_lists else None,
+        "text_scorers": _described_scorers(block.text_scorers),
+    }
+
+
+def scored_by(block: Hears) -> dict[str, str]:
+    """Return who hears and judges what is said; "none" where nobody does."""
+    return {
+        "transcriber": "whisper" if block.transcriber else "none",
+        "listed_words": "word_lists" if block.word_lists else "none",
+        "text": ", ".join(each.column for each in block.text_scorers) or "none",
+    }
+
+
+def _described_scorers(blocks: Sequence[TextScorerBlock]) -> list[dict[str, Any]]:
     """Return the settings of scorers without where their files lie."""
     own = [block.model_dump(mode="json", exclude=set() if _ships(block) else {"path"}) for block in blocks]
     return [{**each, "version": SCORERS_VERSION} for each in own]

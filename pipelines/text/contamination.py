@@ -7,6 +7,7 @@ import gzip
 import json
 import zlib
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from typing import Any
 
 import pyarrow as pa
@@ -18,8 +19,10 @@ from manifests.objects import read_json
 from manifests.records import ID, KEY
 from manifests.runs import put_same, write_run
 from manifests.store import Store, open_input
+from pipelines.stages.ranges import Ranges
+from pipelines.stages.staged import Staged
 from pipelines.text.block import Decontaminate, EvaluationSet
-from pipelines.text.duplicates import TEXT
+from pipelines.text.route import TEXT
 from pipelines.text.survivors import Survivors
 
 HIT = pa.schema(
@@ -62,6 +65,17 @@ class FindContamination:
         }
         run = write_run(self.store, arguments["output"], pa.table(columns, schema=HIT), ORDER)
         return {"run": run.as_json(), "counts": {"hits": run.rows}, "too_short": len(self.index.too_short)}
+
+
+def find_contamination(
+    ranges: Ranges, survivors: Mapping[str, str], staged: Staged, block: Decontaminate
+) -> dict[str, str]:
+    """Run the phase over the documents that stay; return {hits: name of what was found}."""
+    grams = Grams(words=block.words, characters=block.characters, min_fraction=block.min_fraction)
+    sets = store_sets(ranges.launcher.store, ranges.job, block)
+    config = {**survivors, "sets": sets, "grams": asdict(grams), "version": contamination.VERSION}
+    size = staged.memory_bytes("documents")
+    return {"hits": ranges.listed(ranges.run("contamination", f"{__name__}:FindContamination", config, size))}
 
 
 def store_sets(store: Store, job: str, block: Decontaminate) -> str:

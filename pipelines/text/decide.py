@@ -5,29 +5,26 @@ key of write.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
-from filters.contamination import VERSION as CONTAMINATION_VERSION
-from filters.contamination import Grams
 from filters.personal.find import VERSION as FIND_VERSION
 from filters.personal.mask import VERSION as MASK_VERSION
 from filters.repeats import VERSION as REPEATS_VERSION
 from filters.rules import Rule
-from manifests.keys import digest_of
 from manifests.limits import Limits
 from manifests.runs import Run, save_runs
 from pipelines.launcher import Launcher
 from pipelines.recipe_errors import nearest
 from pipelines.stages import judges
+from pipelines.stages.clusters import Clustering, verified
 from pipelines.stages.compact import compact
-from pipelines.stages.labels import label_clusters
 from pipelines.stages.ranges import Ranges, runs_of
 from pipelines.stages.shard_count import shard_count
 from pipelines.stages.staged import Staged
 from pipelines.tasks import Marker
 from pipelines.text.block import Text
-from pipelines.text.contamination import store_sets
+from pipelines.text.contamination import find_contamination
 from pipelines.text.cut_substrings import cut_substrings
 from pipelines.text.other_corpora import Others, known_bands
 from pipelines.text.part import LAYOUT
@@ -63,28 +60,22 @@ class Decide:
         staged = compact(self.launcher, LAYOUT, staged, self.limits, shards)
         name = staged.save(self.launcher.store, self.job)
         decided = self._ranges.listed(self._select(name, staged))
-        verified = self._deduplicate(name, staged, decided)
-        merged = self._ranges.listed(verified)
+        found = self._deduplicate(name, staged, decided)
+        merged = self._ranges.listed(found)
         survivors = {"staged": name, "decided": decided, "merged": merged}
-        stand_for = [Run(**marker["stands_for"]) for marker in verified]
+        stand_for = [Run(**marker["stands_for"]) for marker in found]
         survivors |= self._decontaminate(survivors, staged)
         late: dict[str, Any] = {}
         if cuts := [*self._cut_repeats(survivors, staged), *self._cut_substrings(survivors, staged)]:
             late["cuts"] = self._ranges.listed(cuts)
         late |= self.measured if "cuts" in late else {}
         late["stand_for"] = save_runs(self.launcher.store, self.job, stand_for)
-        return self._write({**survivors, **late}, shards), verified
+        return self._write({**survivors, **late}, shards), found
 
     def _decontaminate(self, survivors: dict[str, str], staged: Staged) -> dict[str, str]:
         """Return {hits: what holds items of evaluation sets}, or nothing where there are no sets."""
         block = self.text.decontaminate
-        if block is None:
-            return {}
-        grams = Grams(words=block.words, characters=block.characters, min_fraction=block.min_fraction)
-        sets = store_sets(self.launcher.store, self.job, block)
-        config = {**survivors, "sets": sets, "grams": asdict(grams), "version": CONTAMINATION_VERSION}
-        worker, size = "pipelines.text.contamination:FindContamination", staged.memory_bytes("documents")
-        return {"hits": self._ranges.listed(self._ranges.run("contamination", worker, config, size))}
+        return {} if block is None else find_contamination(self._ranges, survivors, staged, block)
 
     def _cut_substrings(self, survivors: dict[str, str], staged: Staged) -> list[Marker]:
         """Return the markers of strings that are cut because they stand earlier too; none where they may stay."""
@@ -112,29 +103,23 @@ class Decide:
         dedup = self.text.dedup
         if not dedup.exact and dedup.near is None:
             return []
-        module, config = "pipelines.text.duplicates", {"staged": staged_name, **self._known()}
-        links = self._ranges.run("link", "pipelines.stages.link:Link", config, staged.memory_bytes("bands"))
-        labels = label_clusters(self.launcher, self.job, digest_of([config, VERSION]), runs_of(links))
-        if not sum(run.rows for run in labels):
-            return []
-        route = {
+        common = {
             "staged": staged_name,
             "decided": decided,
-            "labels": save_runs(self.launcher.store, self.job, labels),
             "ngram": dedup.near.ngram if dedup.near else 1,
             "survivor": self._survivor(staged),
             **self.others.key(),
         }
-        size = staged.memory_bytes("documents")
-        routed = self._ranges.run("route", f"{module}:Route", route, size, self.others.beside())
         verify = {
-            "routed": self._ranges.listed(routed),
             "exact": dedup.exact,
             "threshold": dedup.near.threshold if dedup.near else None,
             "max_leaders": self.limits.max_leaders_compared,
             **self.others.key(),
         }
-        return self._ranges.run("verify", f"{module}:Verify", verify, sum(run.memory_bytes for run in runs_of(routed)))
+        how = Clustering(
+            "pipelines.text.duplicates", "documents", verify, link_config=self._known(), beside=self.others.beside()
+        )
+        return verified(self._ranges, staged, common, how)
 
     def _survivor(self, staged: Staged) -> str | dict[str, Any]:
         """Return who stays of a cluster, with the signals that decide; raises ValueError where one is not measured."""

@@ -16,7 +16,7 @@ from manifests.keys import key_range, keys_of
 from manifests.records import ID, KEY
 from manifests.runs import gather, load_runs, write_run
 from manifests.store import Store
-from pipelines.text.duplicates import TEXT
+from pipelines.text.route import TEXT
 from pipelines.text.survivors import Survivors
 
 PASSAGE = pa.schema([("key", KEY), ("id", ID), ("start", pa.int32()), ("end", pa.int32())])  # key: of what it says

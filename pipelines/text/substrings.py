@@ -27,8 +27,8 @@ from manifests.keys import key_range, keys_of
 from manifests.records import ID, KEY
 from manifests.runs import Run, gather, load_runs, write_run
 from manifests.store import Store
-from pipelines.text.duplicates import TEXT
 from pipelines.text.repeats import CUT, ORDER
+from pipelines.text.route import TEXT
 from pipelines.text.survivors import Survivors
 
 ANCHOR = pa.schema([("key", KEY), ("range", KEY), ("pieces", pa.int64())])  # range: the least key of its records

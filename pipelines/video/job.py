@@ -4,11 +4,12 @@ stage -> told -> link -> components -> route -> verify -> write. Keys work as in
 route, verify and write again, another cut or frame rate everything.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import version as version_of
 from typing import Any
 
+from filters import language
 from filters.audio import signals as sound_signals
 from filters.audio.decode import DECODE_VERSION
 from filters.audio.flac import FLAC_VERSION
@@ -19,7 +20,7 @@ from filters.audio.vad import VAD_VERSION
 from filters.images import nsfw
 from filters.images.phash import PHASH_VERSION
 from filters.images.profiles import applicable
-from filters.models import MODELS
+from filters.models import MODELS, fetch_model
 from filters.video import VIDEO_VERSION
 from filters.video.clip_child import CLIPS
 from filters.video.clip_child import NSFW as NSFW_COLUMNS
@@ -28,24 +29,16 @@ from filters.video.remux import REMUX_VERSION
 from filters.video.signals import PROFILES
 from filters.video.sound import SIGNALS as SOUND
 from filters.video.sound import SOUND_VERSION, SPOKEN
-from manifests.limits import Limits, VideoLimits
-from manifests.manifest import Manifest, commit, newest_version
-from manifests.runs import RUN_VERSION, partitions_for
-from pipelines.audio.job import recogniser
+from manifests.limits import VideoLimits
+from manifests.runs import RUN_VERSION
 from pipelines.audio.transcripts import TRANSCRIPTS_VERSION
-from pipelines.launcher import Launcher
-from pipelines.recipe import Input
 from pipelines.sources import SOURCES_VERSION
 from pipelines.stages import judges, speech
 from pipelines.stages.clusters import Clustering, verified
-from pipelines.stages.compact import compact
-from pipelines.stages.ranges import Ranges
+from pipelines.stages.media_job import MediaJob
 from pipelines.stages.sidecars import SIDECARS_VERSION
-from pipelines.stages.snapshot import snapshot_body
 from pipelines.stages.staged import Staged
-from pipelines.stages.units import Inputs, Planned
-from pipelines.tasks import Marker, Phase
-from pipelines.url_list_block import UrlListBlock
+from pipelines.tasks import Marker
 from pipelines.video.block import Video
 from pipelines.video.records import LAYOUT
 from pipelines.video.told import TOLD_VERSION
@@ -74,26 +67,22 @@ DECODERS = ("av", "pillow")  # another release may give other pixels
 
 
 @dataclass
-class VideoJob:
+class VideoJob(MediaJob):
     """A recipe's video block over its inputs."""
 
     block: Video
-    inputs: Sequence[Input]
-    limits: Limits
-    video_limits: VideoLimits
-    launcher: Launcher
-    crawled: Manifest | None = None
-    opt_out: Sequence[UrlListBlock] = ()
+    media_limits: VideoLimits
+
+    LAYOUT = LAYOUT
+    ROWS = "films"
+    VERSION = f"{VERSION} {TOLD_VERSION} {WRITE_VERSION}"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         rules = [rule for name in self.block.profiles for rule in PROFILES[name]]
         chosen, self.without_scorer = applicable(rules, self._measured())
         self.rules = (*chosen, *speech.scorer_rules(self.block.text_scorers))
         self.recogniser = speech.Recogniser(self.block.transcriber, JOB)
-        self.sources = Inputs(self.inputs, self.launcher.store, self.crawled, self.opt_out)
-        self.ranges = Ranges(
-            self.launcher, JOB, f"{VERSION} {TOLD_VERSION} {WRITE_VERSION}", self.limits.partition_bytes
-        )
 
     def _measured(self) -> set[str]:
         """Return the columns that rules may read: those of a scorer only where it is on."""
@@ -106,26 +95,19 @@ class VideoJob:
 
     def described(self) -> dict[str, Any]:
         """Return the settings that decide the bytes of the snapshot; a scorer that is not there is "none"."""
+        pictures = "open_nsfw" if "nsfw" in self.block.scorers else "none"
         return {
             "stage": self._stage_settings(),
             "rules": judges.to_json(self.rules),
             "rules_without_scorer": list(self.without_scorer),
-            "scored_by": {
-                "nsfw": "open_nsfw" if "nsfw" in self.block.scorers else "none",
-                "transcriber": "whisper" if self.block.transcriber else "none",
-                "listed_words": "word_lists" if self.block.word_lists else "none",
-                "text": ", ".join(each.column for each in self.block.text_scorers) or "none",
-            },
-            "transcript_signals": SIGNALS_OF_TRANSCRIPTS,
+            "scored_by": {"nsfw": pictures, **speech.scored_by(self.block)},
             "versions": {"told": TOLD_VERSION, "write": WRITE_VERSION, "job": VERSION},
-            **self.block.model_dump(mode="json", exclude={"transcriber", "word_lists", "text_scorers"}),
-            "word_lists": self.block.word_lists.sha256 if self.block.word_lists else None,
-            "text_scorers": speech.described_scorers(self.block.text_scorers),
+            **speech.described(self.block),
         }
 
     def _child(self) -> dict[str, Any]:
         """Return what the guarded children are made with (filters.video.clip_child:factory)."""
-        return {"settings": self.block.settings(), "limits": asdict(self.video_limits), "files": self.block.clips.files}
+        return {"settings": self.block.settings(), "limits": asdict(self.media_limits), "files": self.block.clips.files}
 
     def _models(self) -> list[str]:
         return [*([VAD_MODEL] if self.block.audio else []), *([nsfw.MODEL] if "nsfw" in self.block.scorers else [])]
@@ -139,52 +121,18 @@ class VideoJob:
                 **VERSIONS,
                 **(SOUND_VERSIONS if self.block.audio else {}),
                 **({"nsfw": nsfw.NSFW_VERSION} if "nsfw" in self.block.scorers else {}),
-                **{name: version_of(name) for name in (*DECODERS, *recogniser(self.block.transcriber))},
+                **{name: version_of(name) for name in (*DECODERS, *self.recogniser.packages)},
             },
         }
 
-    def plan(self) -> list[Planned]:
-        """Return the units of all inputs in a fixed order."""
-        return self.sources.plan(JOB, {"settings": self._stage_settings()}, self.limits)
-
-    def run(self) -> tuple[int, Manifest, bool]:
-        """Run what is not done, commit, and return (version, manifest, whether it stood already)."""
-        self._fetch_models()
-        before = newest_version(self.launcher.store, JOB)
-        planned = self.plan()
-        markers = self._stage(planned)
-        staged = Staged.from_markers(markers, LAYOUT.orders)
-        encoded_bytes = sum(marker["encoded_bytes"] for marker in markers)
-        written = self._decide(staged, encoded_bytes) if staged.runs["films"] else []
-        self.sources.check_unchanged(planned)
-        version, manifest = commit(self.launcher.store, JOB, self._body(markers, written))
-        return version, manifest, version <= before
-
-    def _fetch_models(self) -> None:
-        from filters import language
-        from filters.models import fetch_model
-
+    def _bring(self) -> None:
         for name in (*self._models(), language.MODEL):
             fetch_model(name)
 
-    def _stage(self, planned: Sequence[Planned]) -> list[Marker]:
-        config = {
-            "inputs": self.sources.config,
-            "child": self._child(),
-            "transcriber": self.recogniser.kept(self.launcher.store),
-            "limits": asdict(self.limits),
-            "refuse": list(self.block.refuse),
-            "pack_bytes": 2 * self.limits.part_bytes,
-        }
-        tasks = [each.task for each in planned]
-        return self.launcher.run(JOB, Phase("stage", tasks, "pipelines.video.stage:StageVideo", config))
+    def _stage_config(self) -> dict[str, Any]:
+        return {"child": self._child(), "transcriber": self.recogniser.kept(self.launcher.store)}
 
-    def _decide(self, staged: Staged, encoded_bytes: int) -> list[Marker]:
-        shards = self.block.shards
-        if shards == "auto":
-            shards = partitions_for(encoded_bytes, max(1, 2 * self.limits.shard_bytes))
-        staged = compact(self.launcher, LAYOUT, staged, self.limits, shards)
-        name = staged.save(self.launcher.store, JOB)
+    def _decisions(self, name: str, staged: Staged) -> dict[str, Any]:
         common = {
             "staged": name,
             "told": self._told(name, staged),
@@ -192,9 +140,7 @@ class VideoJob:
             **speech.keep_safety(self.launcher.store, JOB, self.block.word_lists, self.block.text_scorers),
             "transcript_signals": SIGNALS_OF_TRANSCRIPTS,
         }
-        merged = self._deduplicate(staged, common)
-        config = {**common, "merged": self.ranges.listed(merged)}
-        return self.ranges.write("pipelines.video.write:WriteShard", config, shards)
+        return {**common, "merged": self.ranges.listed(self._deduplicate(staged, common))}
 
     def _told(self, name: str, staged: Staged) -> str:
         """Join texts with clips by the names of their films; return the name of the runs."""
@@ -209,9 +155,3 @@ class VideoJob:
             return []
         how = Clustering("pipelines.video.near", "clips", dedup.model_dump())
         return verified(self.ranges, staged, common, how)
-
-    def _body(self, staged: Sequence[Marker], written: Sequence[Marker]) -> Manifest:
-        """Return the manifest's body; raises where a unit's account or its files do not balance."""
-        parents = [self.crawled["digest"]] if self.crawled else []
-        store, settings = self.launcher.store, self.described()
-        return snapshot_body(store, JOB, settings, staged, written, kept="records", parents=parents)
