@@ -26,7 +26,7 @@ TEXT, TABLE, CODE, IMAGE = range(4)
 KIND_NAMES = ("text", "table", "code", "image")
 
 # Columns of a row.
-KIND, START, END, INDEX = range(4)  # a part; INDEX: of the image among the document's images, else -1
+KIND, START, END, INDEX = range(4)  # a part; INDEX: of its address among the document's `images`, else -1
 
 
 class Cut(NamedTuple):
@@ -101,7 +101,8 @@ def parts_array(documents: Sequence[DocumentParts]) -> pa.ListArray:
     index = rows[:, INDEX] + np.repeat(first_image, sizes)
     which = pa.array(index, pa.int64(), mask=rows[:, INDEX] < 0)
     images = [image for one in documents for image in one.images]
-    media = pa.array([image.kind for image in images], pa.string()).take(which)
+    is_media = pa.array(index, pa.int64(), mask=rows[:, KIND] != IMAGE)  # the text of a chapter has an address too
+    media = pa.array([image.kind for image in images], pa.string()).take(is_media)
     columns = [
         pc.coalesce(media, pa.array(KIND_NAMES).take(pa.array(rows[:, KIND]))),
         pa.array(rows[:, START].astype(np.int32)),

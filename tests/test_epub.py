@@ -15,7 +15,7 @@ from real_books import book, epub, package_document, page
 
 from filters.books import NotOurs, Unusable
 from filters.epub import read_epub
-from filters.parts import END, IMAGE, INDEX, KIND, START
+from filters.parts import END, IMAGE, INDEX, KIND, START, parts_array
 from manifests.limits import KIB, MIB, Limits
 
 PROSE = "<p>Enough prose for a chapter.</p>"
@@ -78,7 +78,9 @@ def test_parts_cover_a_real_book_and_name_its_sections(name):
     named = [found.parts.images[index].uri for index in covering[:, INDEX]]
     sections = [section["uri"] for section in found.metadata["sections"]]
     assert list(dict.fromkeys(named)) == [uri for uri in sections if uri in named]
-    found.text.decode()
+    (stored,) = parts_array([found.parts]).to_pylist()
+    pieces = [found.text.decode()[part["start"] : part["end"]] for part in stored if part["kind"] != "image"]
+    assert "".join(pieces) == found.text.decode() and [part["uri"] for part in stored if part["kind"] == "text"]
 
 
 def test_a_real_japanese_book_says_what_it_is():
