@@ -1,6 +1,7 @@
 """Instruction sets without a model: megabytes of documents a second on one core, records of 10 kB, memory over size.
 
     python -m benchmarks.instruct OUT [--times N]
+    python -m benchmarks.instruct OUT --memory
 
 OUT holds a text snapshot. CPU seconds of this process for the workers of `read`, `compose` and `choose` over its first
 shard, kernels compiled before; the second figure is over the bytes of documents in languages that have phrases, since
@@ -18,7 +19,7 @@ import pyarrow.parquet as pq
 from filters.instruct.balance import Stratum, quotas
 from filters.instruct.phrases import languages
 from filters.instruct.record import Settings
-from manifests.keys import canonical_json
+from manifests.keys import canonical_json, digest_of
 from manifests.limits import Limits
 from manifests.reader import open_shard, read_manifest, shard_of
 from manifests.runs import Run, put_same, save_runs
@@ -35,8 +36,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", metavar="OUT")
     parser.add_argument("--times", type=int, default=1)
+    parser.add_argument("--memory", action="store_true", help="peaks of the job over one part and over four")
     parser.add_argument("--records-per-10-kb", type=float, default=8.0)
     chosen = parser.parse_args()
+    if chosen.memory:
+        from benchmarks.instruct_memory import measure
+
+        measure(chosen.out)
+        return
     store = open_store(chosen.out)
     shard = next(each for each in read_manifest(store, "text")["shards"] if each["kind"] == "documents")
     sizes = bytes_of(store, shard)
@@ -105,14 +112,13 @@ def choose(store: Any, composed: dict[str, Any], sizes: dict[str, int], settings
     counts = {Stratum(*words): count for *words, count in composed["strata"]}
     fractions = quotas(counts, sizes, Settings(**settings)).fractions
     shares = canonical_json(sorted([*stratum, share] for stratum, share in fractions.items()))
-    put_same(store, f"{JOB}/shares.json", shares)
+    listed = f"{JOB}/shares-{digest_of(shares.decode())[:16]}.json"
+    put_same(store, listed, shares)
     config = {
         "candidates": runs_of(store, composed["runs"]["candidates"]),
-        "trained": save_runs(store, JOB, []),
-        "shares": f"{JOB}/shares.json",
-        "seed": 0,
-        "sets": None,
-        "grams": {},
+        "held_in": save_runs(store, JOB, []),
+        "tainted": save_runs(store, JOB, []),
+        "shares": listed,
     }
     return Choose(store, config).run({"partition": 0, "partitions": 1, "output": f"{JOB}/choose"})
 

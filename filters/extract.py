@@ -19,7 +19,7 @@ from manifests.limits import Limits
 from manifests.reasons import Quarantine, Refused, Skipped
 from manifests.records import DIGEST, MARKUP, PART, TIMESTAMP
 
-EXTRACTION_VERSION = 6  # part of the stage key; goes up when any text or part may come out differently
+EXTRACTION_VERSION = 7  # part of the stage key; goes up when any text or part may come out differently
 
 DOCUMENTS = pa.schema(
     [

@@ -19,6 +19,7 @@ from filters.books import Unusable
 from filters.interleave import tags
 from filters.interleave.addresses import data_name
 from filters.licenses import Licensed
+from filters.microdata import may_hold_items
 from filters.page_policy import policy_lines
 from filters.parts import DocumentParts, FilmAddress, ImageAddress, cut, order_parts
 from filters.prescan import (
@@ -28,6 +29,7 @@ from filters.prescan import (
     HAS_FAQ,
     HAS_FILMS,
     HAS_HIGH_PLANES,
+    HAS_ITEMS,
     HAS_JSON_LD,
     HAS_LICENSE,
     HAS_POLICY,
@@ -49,6 +51,7 @@ _BEYOND = (
     (prescan.TOO_MANY_ATTRIBUTES, Quarantine.TOO_MANY_ATTRIBUTES, "max_attributes"),
 )
 MAX_URI_BYTES = 4096
+DEFAULT_LIMITS = Limits()
 FURIGANA = ["rt", "rp"]  # readings above a word say it twice
 
 _MARK = re.compile(rb"\xf3[\xb0-\xbf][\x80-\xbf]{2}|\xf4[\x80-\x8f][\x80-\xbf]{2}")
@@ -74,7 +77,7 @@ class Page(NamedTuple):
     title: str | None
     text: bytes  # UTF-8
     parts: DocumentParts
-    markup: list[tuple[str, str]]  # json_ld | faq
+    markup: list[tuple[str, str]]  # json_ld | faq | microdata | left_out
     policy: list[str]  # "meta robots: noai", "license rel: https://..." ...
     license: str | None  # as stated where the page itself is meant (filters.licenses)
 
@@ -114,12 +117,14 @@ def read_within(page: bytes, uri: str, limits: Limits, *, xml: bool, main_conten
         if scan.verdict == verdict:
             raise Unusable(reason, "", limit, getattr(limits, limit), scan.observed)
     try:
-        return read_page(page, scan, uri, main_content=main_content)
+        return read_page(page, scan, uri, main_content=main_content, limits=limits)
     except HTMLParserException as error:
         raise Unusable(Quarantine.PARSE_ERROR, type(error).__name__) from error
 
 
-def read_page(page: bytes, scan: prescan.Scan, uri: str, *, main_content: bool = True) -> Page:
+def read_page(
+    page: bytes, scan: prescan.Scan, uri: str, *, main_content: bool = True, limits: Limits = DEFAULT_LIMITS
+) -> Page:
     """Return what a page holds; it is in UTF-8, neutralised, and `scan` is what `prescan.scan` found in it.
 
     main_content: leave out navigation and the like, unless that leaves next to nothing; else all visible text.
@@ -138,7 +143,7 @@ def read_page(page: bytes, scan: prescan.Scan, uri: str, *, main_content: bool =
     if scan.hints & HAS_FILMS and all(each.kind == "image" for each in media):
         before = _stated_film(tree, base)
         at, media = np.concatenate([np.zeros(len(before), np.int64), at]), before + media
-    found = [(kind, _MARK_CHARACTER.sub("", content)) for kind, content in _markup(tree, scan.hints)]
+    found = [(kind, _MARK_CHARACTER.sub("", content)) for kind, content in _markup(tree, page, scan.hints, limits)]
     licensed = _licensed(tree, page, scan.hints, found, base)
     return Page(
         title=_title(tree),
@@ -228,9 +233,10 @@ def _stated_film(tree: Any, base: str) -> list[ImageAddress | FilmAddress]:
     return [FilmAddress(resolve(base, found[1]), None, found[0])] if found else []
 
 
-def _markup(tree: Any, hints: int) -> list[tuple[str, str]]:
+def _markup(tree: Any, page: bytes, hints: int, limits: Limits) -> list[tuple[str, str]]:
     json_ld, faq_page, details = (hints & bit != 0 for bit in (HAS_JSON_LD, HAS_FAQ, HAS_DETAILS))
-    return markup.find_markup(tree, json_ld=json_ld, faq_page=faq_page, details=details)
+    items = hints & HAS_ITEMS != 0 and may_hold_items(page)
+    return markup.find_markup(tree, limits, json_ld=json_ld, faq_page=faq_page, details=details, items=items)
 
 
 def _licensed(tree: Any, page: bytes, hints: int, found: list[tuple[str, str]], base: str) -> Licensed:

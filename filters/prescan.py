@@ -7,18 +7,19 @@ elements and omitted end tags). What it can't know, since it builds no tree, onl
 
 import re
 from functools import cache
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from filters.native import F, kernel
+from filters.native import kernel
+from filters.tag_lexer import hash_name, inlined, is_letter, read_attributes, read_name, skip_no_tag, skip_raw_text
 
 # What a tag name means here. Numbers above PLAIN are kinds that the walk treats specially.
 PLAIN, VOID, OPTIONAL_END, RAW_TEXT, PLAINTEXT, FOREIGN, IMAGE, META, BASE, DETAILS, TABLE, CODE = range(12)
 
 # What a page may hold beside its text: bits of `Scan.hints`.
 HAS_POLICY, HAS_JSON_LD, HAS_BASE, HAS_DETAILS = 1, 2, 4, 8
-HAS_HIGH_PLANES, HAS_REFERENCES, HAS_FAQ, HAS_LICENSE, HAS_FILMS = 16, 32, 64, 128, 256
+HAS_HIGH_PLANES, HAS_REFERENCES, HAS_FAQ, HAS_LICENSE, HAS_FILMS, HAS_ITEMS = 16, 32, 64, 128, 256, 512
 
 # Kinds of places: what begins or ends there.
 IMAGE_HERE, TABLE_BEGINS, TABLE_ENDS, CODE_BEGINS, CODE_ENDS, CLOSE_TAG_MISSING = range(6)
@@ -44,7 +45,6 @@ _NAMES = {
 }
 _TABLE_SIZE = 1024
 _TAG_NAME = re.compile(rb"[^\t\n\f\r />]*")
-_FNV_OFFSET, _FNV_PRIME = 0x1CBF29CE48422232, 0x100000001B3  # Fowler-Noll-Vo, in wrapping int64
 
 
 # The memory of a walk is one int64 array: these fields, then the stack of open elements, then rows of places.
@@ -102,41 +102,18 @@ def survey(page: bytes) -> int:
     return int(_survey(np.frombuffer(page, np.uint8)))
 
 
-def inlined(function: F) -> F:
-    """Compile `function` into each kernel that calls it: a call for each of a page's tags is a quarter of the time."""
-    import numba  # after filters.native, which says where compiled kernels are kept
-
-    return cast(F, numba.njit(inline="always", nogil=True, error_model="numpy")(function))
-
-
-def _hash_name(name: str) -> int:
-    key = _FNV_OFFSET
-    for byte in name.encode():
-        key = ((key ^ byte) * _FNV_PRIME + (1 << 63)) % (1 << 64) - (1 << 63)
-    return key
-
-
 def _name_table() -> tuple[np.ndarray, np.ndarray]:
     keys, kinds = np.zeros(_TABLE_SIZE, np.int64), np.zeros(_TABLE_SIZE, np.uint8)
     for kind, names in _NAMES.items():
         for name in names.split():
-            slot = _hash_name(name) & (_TABLE_SIZE - 1)
+            slot = hash_name(name) & (_TABLE_SIZE - 1)
             while keys[slot]:
                 slot = (slot + 1) & (_TABLE_SIZE - 1)
-            keys[slot], kinds[slot] = _hash_name(name), kind
+            keys[slot], kinds[slot] = hash_name(name), kind
     return keys, kinds
 
 
-def _character_classes() -> np.ndarray:
-    classes = np.zeros(256, np.uint8)
-    classes[list(b"\t\n\f\r ")] = _SPACE
-    classes[ord(">")], classes[ord("/")], classes[ord("=")] = _CLOSE, _SLASH, _EQUALS
-    return classes
-
-
 _KEYS, _KINDS = _name_table()
-_SPACE, _CLOSE, _SLASH, _EQUALS = 1, 2, 4, 8
-_CLASS = _character_classes()
 _MP, _M4, _OG, _VIDEO, _AUDIO, _OG_VIDEO, _OG_AUDIO, _WEB, _MOV, _MKV, _WAV, _FLA, _OPU = (
     np.uint32(int.from_bytes(word))
     for word in (
@@ -144,6 +121,7 @@ _MP, _M4, _OG, _VIDEO, _AUDIO, _OG_VIDEO, _OG_AUDIO, _WEB, _MOV, _MKV, _WAV, _FL
         *(b".web", b".mov", b".mkv", b".wav", b".fla", b".opu"),
     )
 )
+_ITEM, _CAPITAL = np.uint32(int.from_bytes(b"item")), np.uint32(0x20000000)
 _ROBOTS, _TDM, _CONTENT, _US, _LD_JSON = (
     np.frombuffer(word, np.uint8) for word in (b"robots", b"tdm-", b"content-", b"corpusmill", b"ld+json")
 )
@@ -157,149 +135,6 @@ def _kind_of(key: int) -> int:
             return int(_KINDS[slot])
         slot = (slot + 1) & (_TABLE_SIZE - 1)
     return PLAIN
-
-
-@inlined
-def _is_space(c: int) -> bool:
-    return bool(_CLASS[c] & _SPACE)
-
-
-@inlined
-def _is_letter(c: int) -> bool:
-    return 97 <= (c | 32) <= 122
-
-
-@kernel
-def _skip_past(data: Any, i: int, first: int, second: int) -> int:
-    """Return the offset after the next (first, second, ">") from i on; the end where there is none."""
-    n = len(data)
-    while i + 2 < n:
-        if data[i + 2] == 62 and data[i + 1] == second and data[i] == first:
-            return i + 3
-        i += 1
-    return n
-
-
-@kernel
-def _skip_to_close(data: Any, i: int) -> int:
-    """Return the offset after the next ">"."""
-    n = len(data)
-    while i < n and data[i] != 62:
-        i += 1
-    return min(i + 1, n)
-
-
-@kernel
-def _skip_comment(data: Any, i: int) -> int:
-    """Return the offset after the comment whose "<!--" ends at i."""
-    n = len(data)
-    if i < n and data[i] == 62:
-        return i + 1
-    if i + 1 < n and data[i] == 45 and data[i + 1] == 62:
-        return i + 2
-    while i + 2 < n:
-        if data[i] == 45 and data[i + 1] == 45:
-            if data[i + 2] == 62:
-                return i + 3
-            if data[i + 2] == 33 and i + 3 < n and data[i + 3] == 62:
-                return i + 4
-        i += 1
-    return n
-
-
-@kernel
-def _skip_no_tag(data: Any, i: int, sections: bool) -> int:
-    """Return the offset after what begins with the "<" at i and is no tag: comment, doctype, a mere "<".
-
-    `sections`: whether CDATA sections count (in XML and inside svg and math) or are comments up to the next ">".
-    """
-    n = len(data)
-    if data[i + 1] == 33:
-        if i + 3 < n and data[i + 2] == 45 and data[i + 3] == 45:
-            return _skip_comment(data, i + 4)
-        if sections and i + 8 < n and data[i + 2] == 91 and data[i + 3] == 67 and data[i + 8] == 91:
-            return _skip_past(data, i + 9, 93, 93)
-        return _skip_to_close(data, i + 2)
-    if data[i + 1] == 47 or data[i + 1] == 63:
-        return _skip_to_close(data, i + 2)
-    return i + 1
-
-
-@kernel
-def _skip_raw_text(data: Any, i: int, start: int) -> int:
-    """Return the offset of the end tag that closes raw text from i on; its name stands at `start`."""
-    n, length = len(data), _name_length(data, start)
-    while i + 1 + length < n:
-        if data[i] == 60 and data[i + 1] == 47:
-            same = True
-            for k in range(length):
-                if (data[i + 2 + k] | 32) != (data[start + k] | 32):
-                    same = False
-                    break
-            if same:
-                j = i + 2 + length
-                if j >= n or data[j] == 62 or data[j] == 47 or _is_space(data[j]):
-                    return i
-        i += 1
-    return n
-
-
-@inlined
-def _read_name(data: Any, i: int) -> tuple[int, int]:
-    """Return (hash of the lower-cased tag name at i, offset after it)."""
-    n = len(data)
-    key = _FNV_OFFSET
-    while i < n:
-        c = data[i]
-        if _CLASS[c] & (_SPACE | _CLOSE | _SLASH):
-            break
-        if 65 <= c <= 90:
-            c |= 32
-        key = (key ^ c) * _FNV_PRIME
-        i += 1
-    return key, i
-
-
-@inlined
-def _read_attributes(data: Any, i: int, limit: int) -> tuple[int, int, bool]:
-    """Return (offset after ">", attributes seen, at most limit + 1, ends in "/>")."""
-    n, count = len(data), 0
-    while i < n:
-        c = data[i]
-        if c == 62:
-            return i + 1, count, data[i - 1] == 47
-        if c == 47 or _is_space(c):
-            i += 1
-            continue
-        count += 1
-        if count > limit:
-            return n, count, False
-        i += 1  # a name may begin with "="
-        while i < n and not _CLASS[data[i]]:
-            i += 1
-        while i < n and _is_space(data[i]):
-            i += 1
-        if i >= n or data[i] != 61:
-            continue
-        i = _skip_value(data, i + 1)
-    return n, count, False
-
-
-@inlined
-def _skip_value(data: Any, i: int) -> int:
-    """Return the offset after the attribute value that follows "=" """
-    n = len(data)
-    while i < n and _is_space(data[i]):
-        i += 1
-    if i < n and (data[i] == 34 or data[i] == 39):
-        quote = data[i]
-        i += 1
-        while i < n and data[i] != quote:
-            i += 1
-        return min(i + 1, n)
-    while i < n and not _CLASS[data[i]] & (_SPACE | _CLOSE):
-        i += 1
-    return i
 
 
 @inlined
@@ -356,11 +191,11 @@ def _begin_element(walk: Any, key: int, what: int, begin: int) -> bool:
 
 @kernel
 def _survey(data: Any) -> int:
-    """Find "&#", "FAQP", "=\"lic", bytes of planes 15 and 16, and what films and sounds are named by.
+    """Find "&#", "FAQP", "=\"lic", "items", bytes of planes 15 and 16, and what films and sounds are named by.
 
     One pass that the compiler makes vectors of.
     """
-    highest = references = faq = license = films = 0
+    highest = references = faq = license = films = items = 0
     for i in range(len(data) - 4):
         highest = max(highest, data[i])
         references += (data[i] == 38) & (data[i + 1] == 35)
@@ -370,9 +205,10 @@ def _survey(data: Any) -> int:
         four = three << 8 | np.uint32(data[i + 3] | 32)
         films += (three == _MP) | (three == _M4) | (three == _OG) | (four == _VIDEO) | (four == _AUDIO)
         films += (four == _OG_VIDEO) | (four == _OG_AUDIO) | ((four == _WEB) & (data[i + 4] | 32 == 109))
+        items += (four | _CAPITAL == _ITEM) & (data[i + 4] | 32 == 115)
         films += (four == _MOV) | (four == _MKV) | (four == _WAV) | (four == _FLA) | (four == _OPU)
     bits = HAS_HIGH_PLANES if highest >= 0xF3 else 0
-    bits |= (films > 0) * HAS_FILMS
+    bits |= (films > 0) * HAS_FILMS | (items > 0) * HAS_ITEMS
     return bits | (references > 0) * HAS_REFERENCES | (faq > 0) * HAS_FAQ | (license > 0) * HAS_LICENSE
 
 
@@ -422,7 +258,7 @@ def _start_tag(walk: Any, data: Any, begin: int, key: int, end: int, empty: bool
     if what == PLAINTEXT and not foreign:
         return len(data)
     if what == RAW_TEXT and not foreign:
-        return _skip_raw_text(data, end, begin + 1)
+        return skip_raw_text(data, end, begin + 1)
     return end if _begin_element(walk, key, what, begin) else -1
 
 
@@ -436,11 +272,11 @@ def _walk(data: Any, walk: Any, max_attributes: int) -> tuple[int, int]:
         if i + 2 >= n:
             return OK, walk[DEEPEST]
         begin, closing = i, data[i + 1] == 47
-        if not _is_letter(data[i + 2] if closing else data[i + 1]):
-            i = _skip_no_tag(data, i, walk[XML] + walk[FOREIGN_DEPTH] > 0)
+        if not is_letter(data[i + 2] if closing else data[i + 1]):
+            i = skip_no_tag(data, i, walk[XML] + walk[FOREIGN_DEPTH] > 0)
             continue
-        key, i = _read_name(data, i + 2 if closing else i + 1)
-        i, attributes, empty = _read_attributes(data, i, max_attributes)
+        key, i = read_name(data, i + 2 if closing else i + 1)
+        i, attributes, empty = read_attributes(data, i, max_attributes)
         if attributes > max_attributes:
             return TOO_MANY_ATTRIBUTES, attributes
         if closing:
@@ -449,11 +285,3 @@ def _walk(data: Any, walk: Any, max_attributes: int) -> tuple[int, int]:
         i = _start_tag(walk, data, begin, key, i, empty)
         if i < 0:
             return TOO_DEEP, walk[DEPTH] + 1
-
-
-@kernel
-def _name_length(data: Any, start: int) -> int:
-    i = start
-    while i < len(data) and not _CLASS[data[i]] & (_SPACE | _CLOSE | _SLASH):
-        i += 1
-    return i - start

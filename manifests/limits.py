@@ -30,6 +30,12 @@ class Limits:
     max_book_members: int = 20_000  # files in an EPUB
     max_book_markup_bytes: int = 64 * MIB  # of an EPUB's documents together, unpacked
     max_book_pages: int = 20_000  # of a PDF
+    max_markup_bytes: int = 256 * KIB  # JSON-LD, FAQs and microdata of one page: a block beyond is left out
+    max_items: int = 1000  # of microdata in one page
+    max_item_depth: int = 16  # items around an item
+    max_item_elements: int = 65_536  # looked at in one page for its items, again for every itemref
+    max_item_value_chars: int = 8192  # HTML of a value that is text; what is longer is the page's own text
+    max_item_html_chars: int = 4 * MIB  # of all values that are text
     parse_cpu_s: float = 10.0
     book_cpu_s: float = 300.0  # of a whole book; parse_cpu_s holds for each of its documents or pages
     child_memory_bytes: int = 4 * GIB

@@ -153,6 +153,52 @@ class Merged(StrEnum):
     SAME_IMAGES = "same_images"  # interleaved documents with the same set of images
 
 
+class CandidateStage(StrEnum):
+    """Where a candidate for an instruction set came to an end. `MERGE`: another stays in its place."""
+
+    CHECK = "check"  # as soon as it is made
+    SPLIT = "split"
+    MERGE = "merge"
+    CONTAMINATION = "contamination"  # also by the name of the evaluation set that it holds an item of
+    BALANCE = "balance"
+    ENDPOINT = "endpoint"  # of what a model wrote
+
+
+class CandidateFault(StrEnum):
+    """What is wrong with a candidate: stage check. The first fault names the reason."""
+
+    UNFORMED = "unformed"  # no question with a reply behind it, or a hedge that is none
+    UNSUPPORTED = "unsupported"  # an answer without evidence that carries it
+    NOT_LOCATED = "not_located"  # evidence that does not stand where it is said to
+    NOT_LITERAL = "not_literal"  # an answer that is not in the reply
+    CITATION_OUTSIDE = "citation_outside"  # of the reply, or of evidence that is not there
+
+
+class CandidateLeftOut(StrEnum):
+    """Why a sound candidate is no record: stages split, merge, contamination and balance."""
+
+    ACROSS = "across"  # its documents belong to different splits
+    ENTITY_IN_TRAINING = "entity_in_training"  # held out, and about something that training is about
+    TWIN = "twin"  # the other one of its pair went
+    SAME_RECORD = "same_record"
+    SAME_WORDS = "same_words"  # the same question with the same reply, out of two pages
+    SHARE = "share"  # beyond what the balance leaves of its kind
+
+
+class CandidateRefused(StrEnum):
+    """Why what an endpoint's model wrote is no record: stage endpoint."""
+
+    NO_RESPONSE = "no_response"
+    NO_ITEM = "no_item"  # nothing of the wanted form in the response
+    QUOTE_NOT_LOCATED = "quote_not_located"
+    NUMBER_NOT_IN_QUOTES = "number_not_in_quotes"
+    NOT_ENTAILED = "not_entailed"  # by its own quotes, `unknown` counted here too
+    NOT_ANSWERABLE = "not_answerable"  # says the judge
+    ROUND_TRIP = "round_trip"  # the reader answers otherwise
+    NOT_CHANGED = "not_changed"  # a hedge's question does not have what was to be put in
+    NOT_UNANSWERABLE = "not_unanswerable"  # a hedge that judge or reader can answer
+
+
 class Missing(StrEnum):
     """Why a part of an interleaved document has no media; what a media job says of it stands behind a slash."""
 

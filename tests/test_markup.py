@@ -2,15 +2,15 @@
 
 import json
 
-from filters import markup
 from filters.html import read_page, scan_page
 from manifests.limits import Limits
 
 PROSE = "<p>Enough prose for the page to be a page, and then some more of it.</p>"
 
 
-def found(body):
-    return read_page(*scan_page(f"<html><body>{PROSE}{body}</body></html>".encode(), Limits()), "http://a.b/").markup
+def found(body, **limits):
+    page = scan_page(f"<html><body>{PROSE}{body}</body></html>".encode(), Limits())
+    return read_page(*page, "http://a.b/", limits=Limits(**limits)).markup
 
 
 def test_json_ld_is_kept_to_the_letter():
@@ -29,11 +29,13 @@ def test_faq_pages_and_details_are_kept_whole():
     assert found(faq + details + "<details>no summary</details>") == [("faq", faq), ("faq", details)]
 
 
-def test_blocks_beyond_the_limit_are_left_out(monkeypatch):
-    monkeypatch.setattr(markup, "MAX_MARKUP_BYTES", 30)
-    big, small = f'"{"x" * 40}"', '"y"'
+def test_blocks_beyond_the_limit_are_left_out_and_named():
+    big, small = f'"{"字" * 14}"', '"y"'
     script = '<script type="application/ld+json">{}</script>'
-    assert found(script.format(big) + script.format(small)) == [("json_ld", small)]
+    (kept, (kind, said)) = found(script.format(big) + script.format(small), max_markup_bytes=30)
+    assert kept == ("json_ld", small)
+    assert kind == "left_out"
+    assert json.loads(said) == {"kind": "json_ld", "limit": "max_markup_bytes", "limit_value": 30, "observed": 44}
 
 
 def test_real_pages_keep_their_details(pages):

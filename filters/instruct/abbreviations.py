@@ -73,19 +73,21 @@ def letters_of(long: str) -> str:
 def _fits(short: str, text: str, start: int, end: int, *, whole: bool) -> int:
     """Return where the long form begins within [start, end), -1 where the letters do not fit.
 
-    whole: it must begin at `start`; else it is the shortest run of words at the end that fits.
+    whole: it must begin at `start`; else it is the shortest run of words at the end that fits, or the run whose words
+    are as many as the letters: SSL is Secure Sockets Layer, not what it leads to, "Sockets Layer".
     """
     words = [found.span() for found in _WORD.finditer(text, start, end)]
     if len(words) < 2 or words[-1][1] != end:
         return -1
-    for first in range(len(words) - 1, -1, -1):
-        count = len(words) - first
-        if count > MAX_WORDS:
-            return -1
-        is_start = words[first][0] == start if whole else True
-        if count > 1 and is_start and _spells(short.casefold(), [text[a:b].casefold() for a, b in words[first:]]):
+    shortest = -1
+    for first in range(len(words) - 2, max(-1, len(words) - MAX_WORDS - 1), -1):
+        run = [text[a:b].casefold() for a, b in words[first:]]
+        if (whole and words[first][0] != start) or not _spells(short.casefold(), run):
+            continue
+        shortest = words[first][0] if shortest < 0 else shortest
+        if sum(word not in _PARTICLES for word in run) == len(short):
             return words[first][0]
-    return -1
+    return shortest
 
 
 def _spells(short: str, words: list[str]) -> bool:

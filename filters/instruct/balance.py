@@ -2,6 +2,7 @@
 
 Two passes, neither of which needs an order: `tally` counts candidates by stratum and adds up over workers, `quotas`
 says what fraction of each stratum is kept, and `chosen` keeps a candidate by a lot of its own. A pair has one lot.
+What a user's model wrote, and facts, come first: what rules made fills up the rest.
 """
 
 from collections import Counter, defaultdict
@@ -12,7 +13,7 @@ from typing import NamedTuple
 from filters.instruct.desk import Made
 from filters.instruct.record import Candidate, Settings, draw
 
-HEDGE_FRACTION = 0.27  # of all records; SQuAD2's training set has a third
+HEDGE_FRACTION = 0.25  # of all records; SQuAD2's training set has a third
 TASK_FRACTION = {
     "table_qa": 0.10,
     "transform": 0.12,
@@ -51,6 +52,8 @@ def stratum_of(made: Made) -> Stratum:
     if isinstance(made, Candidate):
         return Stratum(made.lang, False, made.behaviour if made.behaviour != "attribution" else made.task, "")
     hedge = made[0].hedge
+    if made[0].gen.mode == "llm":
+        return Stratum(made[0].lang, True, made[0].task, "")
     change = ""
     if hedge and hedge.edit and hedge.reason in ("context.negation", "context.antonym"):
         change = f"{hedge.edit.before}>{hedge.edit.after}"
@@ -78,8 +81,13 @@ def quotas(counts: Mapping[Stratum, int], corpus_bytes: Mapping[str, int], setti
     _even_directions(kept)
     for language in sorted({stratum.language for stratum in kept}):
         own = {stratum: count for stratum, count in kept.items() if stratum.language == language}
-        kept |= _mixed(own)
-    kept = _by_language(kept, corpus_bytes, _wanted(settings))
+        kept |= _mixed(own, hedge_fraction(settings))
+    most = _by_language(kept, corpus_bytes, _wanted(settings))
+    share = hedge_fraction(settings)
+    for language, records in most.items():
+        own = {stratum: count for stratum, count in kept.items() if stratum.language == language}
+        own = _scaled(own, records * share, pairs=True)
+        kept |= _scaled(own, records * (1 - 2 * share), pairs=False)
     return Quotas({stratum: min(1.0, kept[stratum] / count) for stratum, count in counts.items() if count})
 
 
@@ -88,6 +96,11 @@ def chosen(candidates: Iterable[Made], corpus_bytes: Mapping[str, int], settings
     made = list(candidates)
     plan = quotas(tally(made), corpus_bytes, settings)
     return [one for one in made if plan.chosen(one, settings.seed)]
+
+
+def hedge_fraction(settings: Settings) -> float:
+    """Return the share of hedges among all records that is aimed at, in [0, 0.5]: each has a twin beside it."""
+    return min(0.5, max(0.0, float(settings.options.get("hedge_fraction", HEDGE_FRACTION))))
 
 
 def _wanted(settings: Settings) -> Callable[[int], float]:
@@ -103,8 +116,8 @@ def _even_directions(kept: dict[Stratum, float]) -> None:
         kept[stratum] = min(kept[stratum], kept.get(back, 0.0))
 
 
-def _mixed(own: dict[Stratum, float]) -> dict[Stratum, float]:
-    """Bring one language's candidates to the mix: hedges HEDGE_FRACTION of all, no task above its share."""
+def _mixed(own: dict[Stratum, float], wanted: float) -> dict[Stratum, float]:
+    """Bring one language's candidates to the mix: `wanted` of all records hedges, no task above its share."""
     pairs = sum(count for stratum, count in own.items() if stratum.is_pair)
     single = {stratum: count for stratum, count in own.items() if not stratum.is_pair}
     total = sum(single.values())
@@ -115,25 +128,30 @@ def _mixed(own: dict[Stratum, float]) -> dict[Stratum, float]:
             most = TASK_FRACTION[stratum.kind] * max(plain / open_share, total * 0.5)
             own[stratum] = min(count, most)
     singles = sum(count for stratum, count in own.items() if not stratum.is_pair)
-    wanted_pairs = singles * HEDGE_FRACTION / (1 - 2 * HEDGE_FRACTION)  # pairs / (2 pairs + singles) = HEDGE_FRACTION
-    if pairs > wanted_pairs:
-        return _scaled(own, wanted_pairs / pairs if pairs else 0.0, pairs=True)
-    wanted_singles = pairs * (1 - 2 * HEDGE_FRACTION) / HEDGE_FRACTION
-    return _scaled(own, wanted_singles / singles if singles else 0.0, pairs=False)
+    if pairs * (1 - 2 * wanted) > singles * wanted:  # pairs / (2 pairs + singles) = wanted
+        return _scaled(own, singles * wanted / (1 - 2 * wanted), pairs=True)
+    return _scaled(own, pairs * (1 - 2 * wanted) / wanted if wanted else singles, pairs=False)
 
 
-def _scaled(own: dict[Stratum, float], factor: float, *, pairs: bool) -> dict[Stratum, float]:
-    fixed = ("closed_book",)
-    return {
-        stratum: count * factor if stratum.is_pair == pairs and stratum.kind not in fixed else count
-        for stratum, count in own.items()
-    }
+def _is_first(stratum: Stratum) -> bool:
+    """Say whether candidates are left out only where those of rules do not suffice: they were paid for, or are few."""
+    return stratum.kind == "closed_book" or stratum.kind.startswith("generated")
+
+
+def _scaled(own: dict[Stratum, float], target: float, *, pairs: bool) -> dict[Stratum, float]:
+    """Bring the pairs, or the single ones, of one language down to a number; what comes first goes last."""
+    side = {stratum: count for stratum, count in own.items() if stratum.is_pair == pairs}
+    first = sum(count for stratum, count in side.items() if _is_first(stratum))
+    rest = sum(side.values()) - first
+    of_first = min(1.0, target / first) if first else 0.0
+    of_rest = min(1.0, max(0.0, target - first) / rest) if rest else 0.0
+    return own | {stratum: count * (of_first if _is_first(stratum) else of_rest) for stratum, count in side.items()}
 
 
 def _by_language(
-    kept: dict[Stratum, float], corpus_bytes: Mapping[str, int], wanted: Callable[[int], float]
-) -> dict[Stratum, float]:
-    """Hold each language to what its text should give, and to LANGUAGE_EXCESS of its share in the corpus."""
+    kept: Mapping[Stratum, float], corpus_bytes: Mapping[str, int], wanted: Callable[[int], float]
+) -> dict[str, float]:
+    """Return how many records each language may have: what its text should give, and LANGUAGE_EXCESS of its share."""
     records: dict[str, float] = defaultdict(float)
     for stratum, count in kept.items():
         records[stratum.language] += count * (2 if stratum.is_pair else 1)
@@ -147,5 +165,4 @@ def _by_language(
             language: min(count, LANGUAGE_EXCESS * total * sizes[language] / every / covered)
             for language, count in most.items()
         }
-    factor = {language: most[language] / count if count else 0.0 for language, count in records.items()}
-    return {stratum: count * factor[stratum.language] for stratum, count in kept.items()}
+    return most

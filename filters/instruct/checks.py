@@ -3,13 +3,14 @@
 from collections.abc import Callable, Mapping
 
 from filters.instruct.record import BEHAVIOURS, Candidate, Check, Evidence
+from manifests.reasons import CandidateFault
 
 CHECKS_VERSION = 1
 TOOL = f"corpusmill.checks@{CHECKS_VERSION}"
 Texts = Callable[[Evidence], str | None]  # evidence -> the text that its offsets count in, None where it is not at hand
 
 
-def fault(candidate: Candidate, texts: Texts) -> str | None:
+def fault(candidate: Candidate, texts: Texts) -> CandidateFault | None:
     """Return what is wrong with a candidate, None where nothing is."""
     for name, is_wrong in CHECKS.items():
         if is_wrong(candidate, texts):
@@ -54,11 +55,11 @@ def _citations_outside(candidate: Candidate, _: Texts) -> bool:
     return False
 
 
-CHECKS: Mapping[str, Callable[[Candidate, Texts], bool]] = {
-    "unformed": _unformed,
-    "unsupported": _unsupported,
-    "not_located": _not_located,
-    "not_literal": _not_literal,
-    "citation_outside": _citations_outside,
+CHECKS: Mapping[CandidateFault, Callable[[Candidate, Texts], bool]] = {
+    CandidateFault.UNFORMED: _unformed,
+    CandidateFault.UNSUPPORTED: _unsupported,
+    CandidateFault.NOT_LOCATED: _not_located,
+    CandidateFault.NOT_LITERAL: _not_literal,
+    CandidateFault.CITATION_OUTSIDE: _citations_outside,
 }
 PASSED = (Check("offset", TOOL, 1.0, "pass"), Check("literal", TOOL, 1.0, "pass"))

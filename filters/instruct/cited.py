@@ -1,5 +1,6 @@
 """Answers with numbers: several passages in an order drawn by hash, one of which answers."""
 
+import re
 from collections.abc import Iterator
 
 from filters.instruct.build import Draft, Piece
@@ -9,6 +10,8 @@ from filters.instruct.phrases import Voice
 from filters.instruct.record import Answer, Candidate, Pair, draw
 
 _QUESTION_MARKS = ("?", "？", "؟")
+_NUMBER = re.compile(r"^(?:\d{1,2}(?:\.\d{1,2})*[.)]?|[A-Z]\.\d{1,2}(?:\.\d{1,2})*\.?)\s+")  # of a heading
+_BROKEN = re.compile(r"\n\n|\t")  # more than one paragraph, or a table
 MIN_ANSWER_CHARS, MAX_QUESTION_CHARS = 40, 160
 
 
@@ -55,7 +58,11 @@ def _own(desk: Desk, number: int, pair: Pair) -> Iterator[Candidate]:
         return
     start = pair.start + len(pair.answer) - len(pair.answer.lstrip())
     said = Piece(desk.source, start, start + len(pair.answer.strip()))
-    if not MIN_ANSWER_CHARS <= len(said.text) <= 2 * desk.settings.max_quote_chars or "\n\n" in said.text:
+    if (
+        not MIN_ANSWER_CHARS <= len(said.text) <= 2 * desk.settings.max_quote_chars
+        or "\n\n" in said.text
+        or "\t" in said.text
+    ):
         return
     beside = desk.distractors(desk.settings.context_passages - 1, "faq", number)
     if said.text != pair.answer.strip() or len(pair.question) > MAX_QUESTION_CHARS or not beside:
@@ -63,7 +70,7 @@ def _own(desk: Desk, number: int, pair: Pair) -> Iterator[Candidate]:
     voice = desk.voice("faq", number)
     shown = shuffled(voice, [Piece(desk.source, said.start, said.end, "context"), *beside])
     draft = Draft(voice, shown, numbered=True)
-    draft.ask_in_words(pair.question.strip())
+    draft.ask_in_words(_NUMBER.sub("", pair.question.strip()))
     place = next(i for i, piece in enumerate(shown, 1) if piece.start == said.start and piece.source is desk.source)
     draft.say("a.cited", {"s": said}, n=f"[{place}]")
     yield draft.done("attribution", "span_qa", Answer(said.text, "text"))

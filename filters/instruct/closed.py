@@ -6,10 +6,11 @@ The answer is the value, bare or in a short sentence, as precise as enough publi
 from collections.abc import Iterator
 
 from filters.instruct.checks import PASSED
+from filters.instruct.normal import name_key
 from filters.instruct.record import Answer, Candidate, Citation, Evidence, Fact, Message, Origin, Settings, draw
 from filters.instruct.relations import Wording, languages, relations, wordings
 
-CLOSED_VERSION = 2
+CLOSED_VERSION = 3
 PHRASINGS = 5  # of a fact and language, at most
 MAX_EVIDENCE = 6
 TASK = "fact_qa"
@@ -68,8 +69,9 @@ def _candidate(
     """said: the question, and the reply: what stands before the value, the value, what stands behind."""
     question, before, value, after = said
     start = len(before)
-    evidence = _evidence(fact)
+    evidence = _evidence(fact, value)
     best = fact.values[0]
+    cited = tuple(at for at, each in enumerate(evidence) if _says(each, fact, value)) or tuple(range(len(evidence)))
     answer = Answer(value, fact.value_type, best.value_key, _aliases(fact, value), fact.as_of)
     return Candidate(
         behaviour="closed_book",
@@ -79,7 +81,7 @@ def _candidate(
         answer=answer,
         evidence=evidence,
         gen=Origin("template", template, seed=settings.seed),
-        citations=(Citation((start, start + len(value)), tuple(range(len(evidence)))),),
+        citations=(Citation((start, start + len(value)), cited),),
         corroboration=fact.corroboration,
         verify=PASSED,
         entities=(fact.subject_key,),
@@ -87,12 +89,23 @@ def _candidate(
     )
 
 
-def _evidence(fact: Fact) -> tuple[Evidence, ...]:
-    """Return what carries the best value: one statement of each publisher."""
-    found: dict[str, Evidence] = {}
-    for _, each in fact.values[0].statements:
-        found.setdefault(f"{each.domain} {each.doc_id}", each)
+def _evidence(fact: Fact, value: str) -> tuple[Evidence, ...]:
+    """Return what carries the best value: a statement of each domain, then those of more documents; first of all those
+    that write the value as it is told.
+    """
+    told = sorted((each for _, each in fact.values[0].statements), key=lambda each: not _says(each, fact, value))
+    domains: dict[str, Evidence] = {}
+    for each in told:
+        domains.setdefault(each.domain, each)
+    found: dict[tuple[str, str], Evidence] = {}
+    for each in (*domains.values(), *told):
+        found.setdefault((each.domain, each.doc_id), each)
     return tuple(found.values())[:MAX_EVIDENCE]
+
+
+def _says(evidence: Evidence, fact: Fact, value: str) -> bool:
+    """Say whether a statement writes a name or a text as it is told; dates and numbers are the same in any writing."""
+    return fact.value_type not in ("text", "entity") or name_key(evidence.quote) == name_key(value)
 
 
 def _aliases(fact: Fact, value: str) -> tuple[str, ...]:

@@ -11,8 +11,9 @@ from filters.instruct.leak import squeeze
 from filters.instruct.passages import Stretch, stretches
 from filters.instruct.phrases import Voice
 from filters.instruct.record import Candidate, FactTable, Passage, Settings, Source, Table, TableCell, draw
+from filters.instruct.spans import sentences
 from filters.instruct.tables import is_pairs, key_of, unique_keys
-from filters.instruct.terms import TOPICS, YEAR, Term, terms
+from filters.instruct.terms import TOPICS, YEAR, Term, is_untranslated, terms
 from filters.instruct.words import patterns, words
 
 Pair = tuple[Candidate, Candidate]  # (hedge, its answerable twin): both are kept, or neither
@@ -24,6 +25,7 @@ _POINTS = {
     for language, pattern in words("pointing").items()
 }
 _NOWHERE = re.compile(r":\s")
+NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 # What does not read well by itself: a space that was lost, a heading's number, shouting.
 _SPOILT = re.compile(
     r"[a-zà-ÿ]{2}[.!?][A-ZÀ-Þ][a-zà-ÿ]|\b[a-zà-ÿ]{2,}[A-ZÀ-Þ][a-zà-ÿ]{2,}|[。！？][^」』）)。！？…\s][^。]{12,}[。！？]$"
@@ -70,6 +72,11 @@ class Study:
         """Return its terms, ordinary words that happen to be written with a capital left out."""
         return [term for term in terms(self.text, self.language) if not _is_plain(term, self.source.text)]
 
+    @cached_property
+    def use(self) -> str:
+        """Return what it is used for, beside hedges: one thing each, by lot."""
+        return _USES[draw(self.settings.seed, self.source.doc_id, "use", self.lot) % len(_USES)]
+
     def piece(self) -> Piece:
         """Return the passage as what a prompt shows."""
         return Piece(self.source, self.stretch.start, self.stretch.end, "context")
@@ -110,7 +117,11 @@ class Study:
     def _stands_alone(self, said: str) -> bool:
         if len(said) > MAX_SENTENCE_CHARS or len(said.encode("utf-8", "surrogatepass")) < MIN_SENTENCE_BYTES:
             return False
-        if _SPOILT.search(said) or (self.language not in _EAST_ASIAN and _HAN_OR_KANA.search(said)):
+        if (
+            _SPOILT.search(said)
+            or is_untranslated(said, self.language)
+            or (self.language not in _EAST_ASIAN and _HAN_OR_KANA.search(said))
+        ):
             return False
         lean = _LEAN.get(self.language)
         starts_well = said[:1].isdigit() or not said[:1].islower() or self.language in _EAST_ASIAN
@@ -163,9 +174,24 @@ class Desk:
         ]
         return [(one, terms(one.text, one.language)) for one in beside]
 
+    @cached_property
+    def numbered(self) -> dict[str, list[tuple[Passage, Piece]]]:
+        """Return the sentences with numbers of the passages beside it, by what they say but for those."""
+        found: dict[str, list[tuple[Passage, Piece]]] = {}
+        for passage, _ in self.others:
+            for said, start, end in numbered_in(passage.text):
+                piece = Piece(passage, passage.start + start, passage.start + end)
+                found.setdefault(said, []).append((passage, piece))
+        return found
+
+    @cached_property
+    def unrecorded(self) -> list[str]:
+        """Return the kinds of questions whose answers the document nowhere records."""
+        return [kind for kind, cues in patterns("recording").items() if not cues.search(self.source.text)]
+
     def use(self, study: Study) -> str:
         """Return what a passage is used for, beside hedges: one thing each, by lot."""
-        return _USES[self.lot("use", study.lot) % len(_USES)]
+        return study.use
 
     @cached_property
     def strangers(self) -> list[Term]:
@@ -189,6 +215,19 @@ class Desk:
         return [whole(passage) for passage, _ in order[:count]]
 
 
+@lru_cache(1 << 9)
+def numbered_in(text: str) -> tuple[tuple[str, int, int], ...]:
+    """Return (what it says but for its numbers, start, end) of each sentence of a text that has numbers."""
+    found = sentences(text)
+    spans = zip(found.starts.tolist(), found.ends.tolist(), strict=True)
+    return tuple((without_numbers(text[a:b]), a, b) for a, b in spans if NUMBER.search(text, a, b))
+
+
+def without_numbers(said: str) -> str:
+    """Return the form under which sentences are the same that differ in nothing but numbers."""
+    return squeeze(NUMBER.sub("0", said))
+
+
 def desk_of(source: Source, near: Sequence[Passage], facts: FactTable | None, settings: Settings) -> Desk:
     """Return a document with its passages in the document's own language, in an order drawn by hash."""
     found = [Study(stretch, settings) for stretch in stretches(source, settings)]
@@ -203,6 +242,7 @@ def _enough(source: Source, settings: Settings) -> int:
 
 
 _SCRIPTS = {"ja": ("ぁ", "ヿ"), "ko": ("가", "힣"), "ru": ("а", "я"), "zh": ("一", "鿿")}
+MAX_TOLD_CHARS = 240  # of a passage, by which its language is told
 _MIN_SCRIPT = 0.3  # of a passage's letters: kana, Hangul, Cyrillic, Han
 
 
@@ -217,7 +257,7 @@ def _spoken(studies: Sequence[Study], language: str) -> Iterator[Study]:
     elif studies:
         from filters.language import load_model
 
-        lines = [study.text.replace("\n", " ") + "\n" for study in studies]
+        lines = [study.text[:MAX_TOLD_CHARS].replace("\n", " ") + "\n" for study in studies]
         labels, _ = load_model().f.multilinePredict(lines, 1, 0.0, "strict")
         said = f"__label__{language}"
         yield from (study for study, best in zip(studies, labels, strict=True) if best and best[0] == said)
@@ -248,10 +288,22 @@ def _is_plain(term: Term, text: str) -> bool:
 def _one_a_sentence(study: Study, topics: Sequence[Topic]) -> list[Topic]:
     """Keep one topic a sentence, chosen by lot."""
     best: dict[int, Topic] = {}
-    for topic in sorted(topics, key=lambda one: draw(study.settings.seed, study.lot, "topic", one.term.start)):
+    for topic in _drawn(study, topics, "topic"):
         best.setdefault(topic.sentence, topic)
     return list(best.values())
 
 
 def _by_lot(study: Study, topics: Sequence[Topic]) -> list[Topic]:
-    return sorted(topics, key=lambda one: draw(study.settings.seed, study.lot, "use", one.term.start))
+    return _drawn(study, topics, "use")
+
+
+def _drawn(study: Study, topics: Sequence[Topic], use: str) -> list[Topic]:
+    if len(topics) < 2:
+        return list(topics)
+    key = draw(study.settings.seed, study.lot, use) & 0xFFFFFFFF
+    return sorted(topics, key=lambda one: (lot_under(key, one.term.start), one.term.start))
+
+
+def lot_under(key: int, number: int) -> int:
+    """Return the lot of one of several things under a key that was drawn for them: 32 bits, cheaper than a draw."""
+    return crc32(number.to_bytes(8, "big"), key)

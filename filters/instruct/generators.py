@@ -13,7 +13,7 @@ from filters.instruct.hedge import choose
 from filters.instruct.phrases import languages
 from filters.instruct.record import FactTable, Passage, Settings, Source
 
-GENERATORS_VERSION = 2  # raise when the same input gives other candidates
+GENERATORS_VERSION = 3  # raise when the same input gives other candidates
 Generator = Callable[[Desk], Iterator[Made]]
 
 GENERATORS: tuple[Generator, ...] = (

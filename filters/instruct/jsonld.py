@@ -1,4 +1,4 @@
-"""Facts of JSON-LD (schema.org), located in the block as it is stored."""
+"""Facts of JSON-LD and of microdata (schema.org), located in the block as it is stored."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -25,8 +25,8 @@ _WORKS = frozenset(
 )  # other works have authors too: of pages and articles, who are private
 
 
-def json_statements(content: str, view: str, language: str) -> Iterator[Statement]:
-    """Yield what the objects of a JSON-LD block state; `view` names the block ("markup/<n>")."""
+def json_statements(content: str, view: str, language: str, method: str = "jsonld") -> Iterator[Statement]:
+    """Yield what the objects of a block state; `view` names the block ("markup/<n>"), `method` its kind."""
     for node in json_nodes(content):
         name = node.get("name")
         if not isinstance(name, str) or not name_key(name):
@@ -38,7 +38,7 @@ def json_statements(content: str, view: str, language: str) -> Iterator[Statemen
             made = _statement(content, name, relation, (found, value), language)
             if made is not None:
                 dated = date_of(as_of[:10]) if relation.time_varying and isinstance(as_of, str) else None
-                yield Statement(*made, "jsonld", view, *_place(content, found, value), dated, _cell(view, name, found))
+                yield Statement(*made, method, view, *_place(content, found, value), dated, _cell(view, name, found))
 
 
 def _stated(node: Mapping[str, Any]) -> Iterator[tuple[str, Relation, str]]:

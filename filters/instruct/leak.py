@@ -19,7 +19,7 @@ _SEPARATED = re.compile(r"(?<=\d)[,.'’\u00a0\u202f\u2009 ](?=\d{3}(?!\d))")
 MIN_PART = 4  # letters of a part of a compound name that may not occur either
 
 
-@lru_cache(1 << 14)
+@lru_cache(1 << 12)
 def squeeze(text: str) -> str:
     """Return the form in which texts are compared."""
     plain = unicodedata.normalize("NFKC", text)

@@ -4,6 +4,7 @@ A passage is prose: lines that end as sentences do, without tables, lists, code 
 enough to be read and, in bytes, about as long in every script.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -15,7 +16,9 @@ MIN_BYTES, MAX_BYTES = 260, 1500
 MIN_LINE_BYTES = 60  # a shorter line is a heading, a menu or an item
 MIN_SENTENCES = 2
 MAX_SENTENCE_BYTES = 700
-_NOT_PROSE = ("\t", "{", "}", "•", "|", "==", "->", "  ")
+_OPENS = re.compile("[(（「『“«]")
+_END_MARKS = frozenset(".!?。！？．।؟…")
+_NOT_PROSE = re.compile(r"[\t{}•|]|==|->|  ")
 _LISTED = ("#", "$", "*", "-", "<", "[", "(", "•", "·", "，", ",", "。", "、", "；", ";", ")", "）", "」", "”", ".")
 
 Span = tuple[int, int]
@@ -51,9 +54,13 @@ def stretches(source: Source, settings: Settings) -> list[Stretch]:
 
 def passages_of(source: Source, settings: Settings, most: int = 2) -> tuple[Passage, ...]:
     """Return up to `most` passages of a document, chosen by hash: what may stand in other documents' prompts."""
-    found = stretches(source, settings)
-    found.sort(key=lambda one: draw(settings.seed, "near", source.doc_id, one.start))
-    return tuple(as_passage(one) for one in found[:most])
+    return some_of(stretches(source, settings), settings, most)
+
+
+def some_of(found: Sequence[Stretch], settings: Settings, most: int = 2) -> tuple[Passage, ...]:
+    """Return up to `most` of a document's passages, chosen by hash."""
+    order = sorted(found, key=lambda one: draw(settings.seed, "near", one.source.doc_id, one.start))
+    return tuple(as_passage(one) for one in order[:most])
 
 
 def as_passage(stretch: Stretch) -> Passage:
@@ -123,9 +130,9 @@ def _if_prose(text: str, line: list[Span], barred: Sequence[Span]) -> Iterator[l
         return
     start, end = line[0][0], line[-1][1]
     body = text[start:end]
-    if body.startswith(_LISTED) or any(mark in body for mark in _NOT_PROSE) or body[-1] in ":：,;、":
+    if end - start < MIN_LINE_BYTES and _size(text, (start, end)) < MIN_LINE_BYTES:
         return
-    if _size(text, (start, end)) < MIN_LINE_BYTES or not _ends(body):
+    if not _ends(body) or body.startswith(_LISTED) or _NOT_PROSE.search(body):
         return
     if any(start < barrier[1] and barrier[0] < end for barrier in barred):
         return
@@ -135,14 +142,15 @@ def _if_prose(text: str, line: list[Span], barred: Sequence[Span]) -> Iterator[l
 
 
 def _ends(body: str) -> bool:
-    return body.rstrip("\"'”’»)」』）] ")[-1:] in tuple(".!?。！？．।؟…")
+    return body.rstrip("\"'”’»)」』）] ")[-1:] in _END_MARKS
 
 
 def _joined(text: str, line: list[Span]) -> list[Span]:
     """Join sentences that an abbreviation cut, and what stands behind the last end with the sentence before."""
     out = [line[0]]
     for before, after in pairwise(line):
-        if goes_on(text[before[0] : before[1]]) or after[1] - after[0] < 4 or _open(text, out[-1]):
+        is_cut = goes_on(text[before[0] : before[1]], text[after[0] : after[1]])
+        if is_cut or after[1] - after[0] < 4 or _open(text, out[-1]):
             out[-1] = (out[-1][0], after[1])
         else:
             out.append(after)
@@ -151,5 +159,7 @@ def _joined(text: str, line: list[Span]) -> list[Span]:
 
 def _open(text: str, span: Span) -> bool:
     """Say whether a bracket or quotation mark is open at the end of a sentence."""
+    if not _OPENS.search(text, *span):
+        return False
     body = text[span[0] : span[1]]
     return any(body.count(left) > body.count(right) for left, right in ("()", "（）", "「」", "『』", "“”", "«»"))

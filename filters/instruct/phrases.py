@@ -139,7 +139,7 @@ def _pieces(phrase: str) -> tuple[tuple[str, str], ...]:
 
 def needs_quotes(term: str, language: str) -> bool:
     """Say whether a term would not stand out in a sentence by itself: words in small letters, or with spaces."""
-    if language[:2] in ("ja", "zh"):
+    if language[:2] in ("ja", "zh") or (" " in term and term[:1].islower()):
         return True
     return not any(sign.isupper() or sign.isdigit() or sign in "_/" for sign in term) or (
         language == "de" and term.istitle() and term.isalpha()

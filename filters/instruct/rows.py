@@ -11,8 +11,13 @@ from manifests.keys import canonical_json
 from manifests.records import ID
 
 
-def body_json(candidate: Candidate, split_key: str, licence_out: str | None) -> dict[str, Any]:
-    """Return the canonical JSON object without `id` and `split`, to be written; it shares parts with the candidate."""
+def body_json(
+    candidate: Candidate, split_key: str, licence_out: str | None, pipeline: str = "", contrast_id: str | None = None
+) -> dict[str, Any]:
+    """Return the canonical JSON object without `id` and `split`, to be written; it shares parts with the candidate.
+
+    pipeline, contrast_id: what stands in the candidate's place of the same name, where they are given.
+    """
     corroboration, hedge = candidate.corroboration, candidate.hedge
     return {
         "schema": SCHEMA_NAME,
@@ -24,18 +29,18 @@ def body_json(candidate: Candidate, split_key: str, licence_out: str | None) -> 
         "evidence": [vars(e) if e.cell is None else {**vars(e), "cell": vars(e.cell)} for e in candidate.evidence],
         "citations": [vars(each) for each in candidate.citations],
         "corroboration": None if corroboration is None else vars(corroboration),
-        "hedge": None if hedge is None else _hedge_json(hedge),
+        "hedge": None if hedge is None else _hedge_json(hedge, contrast_id),
         "verify": [vars(each) for each in candidate.verify],
-        "gen": vars(candidate.gen),
+        "gen": {**vars(candidate.gen), "pipeline": pipeline} if pipeline else vars(candidate.gen),
         "split_key": split_key,
         "licence_out": licence_out,
     }
 
 
-def _hedge_json(hedge: Hedge) -> dict[str, Any]:
+def _hedge_json(hedge: Hedge, contrast_id: str | None) -> dict[str, Any]:
     edit = hedge.edit
     named = None if edit is None else {"kind": edit.kind, "from": edit.before, "to": edit.after}
-    return {**vars(hedge), "edit": named}
+    return {**vars(hedge), "edit": named, "contrast_id": contrast_id or hedge.contrast_id}
 
 
 def record_id(body: bytes) -> str:
@@ -48,9 +53,11 @@ def line_of(body: bytes, id_: str, split: str) -> str:
     return f'{{"id":"{id_}","split":"{split}",{body[1:].decode()}'
 
 
-def record_of(candidate: Candidate, split_key: str, licence_out: str | None, split: str = "train") -> tuple[str, str]:
-    """Return (id, JSON line) of a record."""
-    body = canonical_json(body_json(candidate, split_key, licence_out))
+def record_of(
+    candidate: Candidate, split_key: str, licence_out: str | None, split: str = "train", **more: str
+) -> tuple[str, str]:
+    """Return (id, JSON line) of a record; more: what `body_json` takes besides."""
+    body = canonical_json(body_json(candidate, split_key, licence_out, **more))
     id_ = record_id(body)
     return id_, line_of(body, id_, split)
 

@@ -9,6 +9,7 @@ from filters.instruct.record import Answer, Candidate
 from filters.instruct.words import patterns
 
 _ARTICLES = ("", "the", "a", "an", "der", "die", "das", "le", "la", "les", "el", "il", "lo", "o", "l'", "l’")
+MAX_YEARS = 3  # of a passage, each in another sentence
 _DEFINE = patterns("defining")  # "X is a ...": the term at the very start of the sentence, then one of these
 
 
@@ -21,8 +22,9 @@ def candidates(desk: Desk) -> Iterator[Candidate]:
 
 def _of_passage(desk: Desk, study: Study) -> Iterator[Candidate]:
     topics = study.topics
-    if study.years:
-        yield about(desk.voice(study.lot, "year"), study, study.years[0], "q.year")
+    told = {year.sentence: year for year in reversed(study.years)}  # of a sentence, the first by lot
+    for number, year in enumerate([year for year in study.years if told[year.sentence] is year][:MAX_YEARS]):
+        yield about(desk.voice(study.lot, "year", *([number] if number else [])), study, year, "q.year")
     defined = next((topic for topic in topics if defines(study, topic)), None)
     if defined:
         yield about(desk.voice(study.lot, "define"), study, defined, "q.define")

@@ -5,6 +5,7 @@ script, with the same care about full stops. A line is never crossed, and where 
 sentence is a line.
 """
 
+import re
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,6 +19,8 @@ from filters.sentences import ends_here, has_letter, lead_bytes, next_terminal, 
 Ints = npt.NDArray[np.int32]
 
 _ABBREVIATED = patterns("abbreviated")[EVERY]
+_NUMBERED = re.compile(r"(?:^|[\s(–-])\d{1,2}\.$")
+_BEHIND_ORDINAL = patterns("ordinal")[EVERY]
 
 
 class Sentences(NamedTuple):
@@ -51,9 +54,13 @@ def sentences(text: str) -> Sentences:
     return Sentences(rows[:, 0], rows[:, 1], rows[:, 2], rows[:, 3].astype(np.uint8))
 
 
-def goes_on(text: str) -> bool:
-    """Say whether a sentence that seems to end here ends with an abbreviation (e.g., z. B., p. ej.)."""
-    return _ABBREVIATED.search(text[-12:]) is not None
+def goes_on(text: str, following: str = "") -> bool:
+    """Say whether a sentence that seems to end here ends with an abbreviation (e.g., z. B., p. ej.), or with an ordinal
+    number before what follows (am 7. | November).
+    """
+    if _ABBREVIATED.search(text[-12:]):
+        return True
+    return _NUMBERED.search(text[-4:]) is not None and _BEHIND_ORDINAL.match(following) is not None
 
 
 @kernel

@@ -6,6 +6,7 @@ something that training is about too goes (pipelines.instruct.choose), so no doc
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from filters.instruct.normal import name_key
 from filters.instruct.record import Candidate, draw
@@ -22,7 +23,7 @@ class Splits:
 
     def of_key(self, key: str) -> str:
         """Return the split of one cluster or entity."""
-        lot, at = draw(self.seed, "split", key) / (1 << 64), 0.0
+        lot, at = _lot(self.seed, key) / (1 << 64), 0.0
         for name, share in sorted(self.shares.items()):
             at += share
             if lot < at:
@@ -33,6 +34,11 @@ class Splits:
         """Return the split of all keys, None where they do not agree."""
         found = {self.of_key(key) for key in keys}
         return next(iter(found)) if len(found) == 1 else None if found else TRAIN
+
+
+@lru_cache(1 << 14)
+def _lot(seed: int, key: str) -> int:
+    return draw(seed, "split", key)
 
 
 def keys_of(candidates: Sequence[Candidate], clusters: Mapping[str, str]) -> tuple[str, ...]:

@@ -1,7 +1,8 @@
 """What a document states: (subject, relation, value), each located where it is said.
 
-In order of precision: JSON-LD, tables of two columns and grids whose header names relations, lines "label: value", and
-sentences that are said as the relation's own wordings are. People are only told of on a page of their own.
+In order of precision: JSON-LD and microdata, tables of two columns and grids whose header names relations, lines
+"label: value", and sentences that are said as the relation's own wordings are. People are only told of on a page of
+their own.
 """
 
 import re
@@ -16,7 +17,8 @@ from filters.instruct.record import Cell, Statement, Table, draw
 from filters.instruct.relations import Relation, labelled, languages, relations, wordings
 from filters.instruct.source import lines_of, subject_of
 
-STATEMENTS_VERSION = 1
+STATEMENTS_VERSION = 2
+_OBJECTS = {"json_ld": "jsonld", "microdata": "microdata"}  # kind of mark-up -> method
 FULL_FORM = "full_form"
 MAX_VALUE_CHARS = 120
 MAX_SUBJECT_CHARS = 80
@@ -62,8 +64,8 @@ def statements_of(page: Page) -> tuple[Statement, ...]:
 
 def _all(page: Page) -> Iterator[Statement]:
     for number, block in enumerate(page.markup):
-        if block["kind"] == "json_ld":
-            yield from json_statements(block["content"], f"markup/{number}", page.language)
+        if method := _OBJECTS.get(block["kind"]):
+            yield from json_statements(block["content"], f"markup/{number}", page.language, method)
     about = subject_of(page.title)
     if about and len(about) <= MAX_SUBJECT_CHARS:
         for table in page.tables:
@@ -171,7 +173,7 @@ class _Pattern:
 def _patterns(language: str) -> tuple[_Pattern, ...]:
     made = {}
     for name, wording in wordings(language).items():
-        for statement in wording.statements:
+        for statement in wording.heard:
             pattern = _pattern(relations()[name], statement)
             if len(pattern.anchor) >= (_LEAST_WIDE_ANCHOR if _WIDE.search(pattern.anchor) else _LEAST_ANCHOR):
                 made[pattern.sentence.pattern, name] = pattern

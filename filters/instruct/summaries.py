@@ -52,7 +52,9 @@ def central(study: Study) -> int | None:
         if not study.stands_alone(index):
             continue
         at = start - study.stretch.start
-        shared = float((counts[np.unique(which[at : at + end - start - size + 1])] - 1).sum())
+        there = np.zeros(len(counts), np.bool_)
+        there[which[at : at + end - start - size + 1]] = True
+        shared = float(counts[there].sum() - there.sum())
         score = shared / (end - start) ** 0.5 * (_LEAD if index == 0 else 1.0)
         if score > best:
             best, found = score, index

@@ -3,20 +3,20 @@
 from collections.abc import Iterator
 
 from filters.instruct.build import Draft, Piece
-from filters.instruct.desk import Desk
+from filters.instruct.desk import Desk, lot_under
 from filters.instruct.phrases import Voice
 from filters.instruct.record import Answer, Candidate, Table
 from filters.instruct.tables import as_grid, is_pairs, key_of, shown, unique_keys
-from filters.instruct.transforms import cell_piece
+from filters.instruct.transforms import OF_EIGHT_TABLES, cell_piece
 
 MIN_VALUE_CHARS = 2
 
 
 def candidates(desk: Desk) -> Iterator[Candidate]:
-    """Return one lookup in every second table, by lot."""
+    """Return one lookup in some of the tables, by lot: in none that is turned into something else."""
     for table in desk.source.tables:
-        if desk.lot("turn", table.number) % 2:
-            continue  # it is turned into something else
+        if not OF_EIGHT_TABLES <= desk.lot("turn", table.number) % 8 < 5:
+            continue
         for key, value in lookups(desk, table)[:1]:
             piece = shown(desk.source, table)
             if piece:
@@ -40,7 +40,8 @@ def lookups(desk: Desk, table: Table) -> list[tuple[str, Piece]]:
                 for n, row in enumerate(grid[1:], 1)
                 for c in range(1, len(row))
             ]
-    return sorted(found, key=lambda one: desk.lot("cell", table.number, one[1].start))
+    key = desk.lot("cell", table.number) & 0xFFFFFFFF
+    return sorted(found, key=lambda one: (lot_under(key, one[1].start), one[1].start))
 
 
 def lookup(voice: Voice, table: Piece, key: str, value: Piece) -> Candidate:

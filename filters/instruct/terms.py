@@ -96,7 +96,7 @@ def _pattern(language: str) -> re.Pattern[str]:
     return re.compile("|".join(parts))
 
 
-@lru_cache(1 << 12)
+@lru_cache(1 << 10)
 def terms(text: str, language: str) -> tuple[Term, ...]:
     """Return the terms of a text in order, without those that would make no topic."""
     return tuple(_terms(text, language))
@@ -147,10 +147,26 @@ _BEFORE_YEAR = patterns("year", before=r"(?:^|[\s(])(?:", behind=r")$")
 
 def _is_year(text: str, start: int, end: int, language: str) -> bool:
     """Say whether four digits are a year: behind them 年 or the like, or before them "in", "since" or a month."""
-    if language in _OF_YEAR:
-        return text[end : end + 2].lstrip()[:1] == _OF_YEAR[language]
+    if language in _OF_YEAR and text[end : end + 2].lstrip()[:1] == _OF_YEAR[language]:
+        return True
     before = _BEFORE_YEAR.get(language)
     return before is not None and before.search(text[max(0, start - 24) : start].rstrip()) is not None
+
+
+_ENGLISH = re.compile(r"\b(?:the|of|and|to|which|this|that|with|are|from|you|it|has|have|on|by|be)\b")
+_LATIN_LETTERS = re.compile("[A-Za-z]")
+_LETTERS_OF = {
+    language: re.compile(letters)
+    for language, letters in (("ja", "[ぁ-ヿ一-鿿]"), ("zh", "[一-鿿]"), ("ko", "[가-힣]"), ("ru", "[а-яё]"))
+}
+_MIN_OWN = 5  # Latin letters for each of the language's own, at most: more is a sentence nobody translated
+
+
+def is_untranslated(said: str, language: str) -> bool:
+    """Say whether a sentence is English in a document of another language: manuals are seldom translated to the end."""
+    if own := _LETTERS_OF.get(language):
+        return len(_LATIN_LETTERS.findall(said)) > _MIN_OWN * len(own.findall(said))
+    return language != "en" and " the " in said.lower() and len(_ENGLISH.findall(said.lower())) > 3
 
 
 def numbers(text: str) -> list[Term]:

@@ -14,17 +14,20 @@ from filters.instruct.tables import as_grid, is_pairs, key_of, shown, unique_key
 from filters.instruct.terms import PATH, YEAR, Term
 
 MAX_ITEMS = 12
+OF_EIGHT_TABLES = 2  # are turned into something else; three others are asked about (filters.instruct.table_qa)
 
 
 def candidates(desk: Desk) -> Iterator[Candidate]:
-    """Return what tables and passages can be turned into: every second table, by lot."""
+    """Return what tables and passages can be turned into: a part of them, by lot, since few of these stay."""
     for table in desk.source.tables:
-        if desk.lot("turn", table.number) % 2:
+        if desk.lot("turn", table.number) % 8 < OF_EIGHT_TABLES:
             yield from _table(desk, table)
     for study in desk.studies:
-        yield from _listed(desk, study, YEAR, "q.years")
-        yield from _listed(desk, study, PATH, "q.paths")
-        if desk.lot("items", study.lot) % 6 == 0:
+        lot = desk.lot("items", study.lot)
+        if lot % 2:
+            yield from _listed(desk, study, YEAR, "q.years")
+            yield from _listed(desk, study, PATH, "q.paths")
+        if lot % 12 == 0:
             yield from _items(desk, study)
 
 

@@ -12,12 +12,24 @@ from collections.abc import Sequence
 SHORTEST_QUOTE = 6  # characters of one that is changed
 KINDS = ("number", "date", "entity", "quote")
 _DIGITS = re.compile(r"[0-9०-९٠-٩۰-۹０-９]+|(?<=第)[一二三四五六七八九]|[一二三四五六七八九](?=[年月日億百千])")
+_MONTHS = (  # of seven languages, in the cases that stand before a year
+    "[Jj]anuary?|[Ff]ebruary?|[Mm]arch|[Mm]arço|[Aa]pril|[Mm]a[iy]|[Mm]aio|[Jj]une|[Jj]uly|[Jj]un[io]|[Jj]ul[io]|[Jj]unho|[Jj]ulho"
+    "|[Aa]ugust|[Ss]eptember|[Oo][ck]tober|[Nn]ovember|[Dd]e[cz]ember|März|janvier|février|mars|avril|juin|juillet|août"
+    "|septembre|octobre|novembre|décembre|enero|febrero|marzo|abril|mayo|junio|julio|agosto|septiembre|octubre|noviembre"
+    "|diciembre|gennaio|febbraio|aprile|maggio|giugno|luglio|settembre|ottobre|dicembre|janeiro|fevereiro|setembro|outubro"
+    "|novembro|dezembro|январ[яье]|феврал[яье]|март[ае]?|апрел[яье]|ма[яйе]|июн[яье]|июл[яье]|август[ае]?|сентябр[яье]"
+    "|октябр[яье]|ноябр[яье]|декабр[яье]"
+)
 _DATE = re.compile(
     r"[0-9０-９]{4}\s?年(?:\s?[0-9０-９]{1,2}\s?月(?:\s?[0-9０-９]{1,2}\s?日)?)?|[0-9]{4}-[0-9]{2}-[0-9]{2}"
     r"|[0-9]{1,2}(?:st|nd|rd|th)?\.?\s(?:de\s)?[^\W\d_]{3,10}\.?,?\s(?:de\s)?(?:1[0-9]{3}|20[0-9]{2})(?![0-9])"
     r"|[A-Z][a-z]{2,8}\s[0-9]{1,2},\s[0-9]{4}"
+    rf"|(?<![^\W\d_])(?:{_MONTHS})\.?,?\s(?:del?\s)?(?:1[0-9]{{3}}|20[0-9]{{2}})(?![0-9])"
 )
-_QUOTE = re.compile(r"[“„«「『\"]([^“”„«»「」『』\"\n]{1,200})[”“»」』\"]")
+_QUOTE = re.compile(  # in pairs: »German« marks are French ones the other way round
+    r"(?:“(?=[^“”\n]{1,200}”)|„(?=[^„“”\n]{1,200}[“”])|«(?=[^«»\n]{1,200}»)|»(?=[^«»\n]{1,200}«)|「(?=[^「」\n]{1,200}」)"
+    r"|『(?=[^『』\n]{1,200}』)|\"(?=[^\"\n]{1,200}\"))([^“”„«»「」『』\"\n]{1,200})[”“»«」』\"]"
+)
 _NAME = {  # of scripts and languages in which it is another than in Latin
     "ja": re.compile(r"[\u30a1-\u30faー]{3,}|[\u4e00-\u9fff]{2,4}(?=[はがをにのとで、])"),
     "ru": re.compile(r"(?<=[а-яё,] )(?:[А-ЯЁ][а-яё]{3,}|[A-Z][a-z]{3,})"),
@@ -116,7 +128,8 @@ def _quote(claim: str, premise: str) -> str | None:
         words[place : place + 2] = [words[place + 1], words[place]]
         new = " ".join(words)
     else:
-        place = draw(claim, "quote") % (len(inside) - 1)
+        letters = [at for at, sign in enumerate(inside[:-1]) if not sign.isspace()]  # without a space it is the same
+        place = letters[draw(claim, "quote") % len(letters)]
         new = inside[:place] + inside[place + 1 :]
     if new == inside or new in premise:
         return None

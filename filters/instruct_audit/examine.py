@@ -8,6 +8,7 @@ from types import MappingProxyType
 from filters.instruct_audit.checker import Premise, missing
 from filters.instruct_audit.citations import Support, reply_of, statements, support
 from filters.instruct_audit.prompts import Prompt, Row, Texts, prompt_of
+from filters.instruct_audit.reasons import ill_founded
 from manifests.keys import canonical_json
 
 _ABSTAINS = ("none",)
@@ -70,7 +71,8 @@ def examine(row: Row, texts: Texts, fetched: Mapping[str, str] = _NOTHING) -> Ex
     """
     prompt = prompt_of(row, texts)
     wrong = list(_misplaced(row, texts))
-    days = " ".join(sorted({fetched.get(name, "") for name in ("", *(each["doc_id"] for each in row["evidence"]))}))
+    named = ("", *(each["doc_id"] for each in row["evidence"]))
+    days = " ".join(sorted({row["answer"]["as_of"] or "", *(fetched.get(name, "") for name in named)}))
     judged = support(row, prompt.question, days) if row["behaviour"] == "attribution" or row["citations"] else None
     hedge = row["hedge"] or {}
     edit = hedge.get("edit")
@@ -95,7 +97,13 @@ def examine(row: Row, texts: Texts, fetched: Mapping[str, str] = _NOTHING) -> Ex
         offsets=(len(row["evidence"]) - len(wrong), len(row["evidence"])),
         support=judged,
         answered=_answered(row, prompt, judged),
-        problems=(*wrong, *_malformed(row), *_unverified(row), *_uncorroborated(row)),
+        problems=(
+            *wrong,
+            *_malformed(row),
+            *_unverified(row),
+            *_uncorroborated(row),
+            *ill_founded(row, prompt, fetched.get("", "")),
+        ),
         documents=tuple(sorted({each["doc_id"] for each in row["evidence"] if each["role"] == "support"})),
         claims=_claims(row, prompt),
         domains=len({each["domain"] for each in row["evidence"] if each["role"] == "support"}),
@@ -168,8 +176,8 @@ def _answered(row: Row, prompt: Prompt, judged: Support | None) -> bool:
 
 
 def _claims(row: Row, prompt: Prompt) -> tuple[Claim, ...]:
-    """Return the supported statements of an answer with what carries them."""
-    if row["behaviour"] != "attribution":
+    """Return the supported statements of an answer with what carries them; a hedge quotes what is there, too."""
+    if row["behaviour"] == "closed_book":
         return ()
     found = []
     for each in statements(row):

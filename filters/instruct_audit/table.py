@@ -116,8 +116,13 @@ def _hedges(records: Sequence[Examined], twins: Pairs) -> list[Gate]:
         share("twins that are answerable (over-refusal)", twins.answerable, twins.with_twin, 1.0),
         share("twins that share 80 % of the tokens", twins.close, twins.with_twin, 1.0),
         at_most("hedges whose passages give the answer away", twins.leaked, twins.checked, 0.005),
+        at_most("hedges whose reason is not borne out by what they show", _ill_founded(records), twins.hedges, 0.0),
         share("answers carried by their evidence", sum(each.answered for each in answered), len(answered), 1.0),
     ]
+
+
+def _ill_founded(records: Sequence[Examined]) -> int:
+    return sum(any(problem.startswith("hedge:") for problem in each.problems) for each in records)
 
 
 def _artefacts(hedges: Sequence[Examined], others: Mapping[str, Examined]) -> list[Gate]:

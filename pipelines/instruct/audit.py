@@ -23,7 +23,7 @@ from manifests.manifest import Manifest, newest_version
 from manifests.reader import Reader, read_manifest
 from manifests.store import Store
 
-AUDIT_VERSION = 1
+AUDIT_VERSION = 2
 JOB, KIND, SOURCES, TEXT = "instruct", "conversations", "sources", "text"
 ROWS_AT_ONCE = 512
 EXAMPLES = 20  # problems that are named

@@ -40,6 +40,10 @@ class Instruct(Block):
         Mapping[str, Annotated[int, Field(ge=0, le=8)]],
         Field(description="host or input that carries many publishers -> segments of the path that name one"),
     ] = {}
+    masks: Annotated[
+        tuple[Annotated[str, Field(min_length=3, max_length=64)], ...],
+        Field(description="what stands for masked personal data where text.personal names it otherwise"),
+    ] = ()
     held_out: HeldOut = HeldOut()
     decontaminate: Annotated[
         Decontaminate | None, Field(description="records that hold items of evaluation sets are dropped")

@@ -24,23 +24,32 @@ from pipelines.instruct.documents import DOCUMENTS, sources_of
 from pipelines.instruct.facts import facts_in
 from pipelines.instruct.finish import FINISH_VERSION, Finished
 from pipelines.instruct.records import (
+    BODY,
+    BODY_ORDER,
     CANDIDATE,
     CANDIDATE_ORDER,
     CONCERNS,
     CONCERNS_ORDER,
+    ENTITY,
+    ENTITY_ORDER,
     NEAR,
     NEAR_ORDER,
     REJECT,
     REJECT_ORDER,
 )
 
-COMPOSE_VERSION = 1
+COMPOSE_VERSION = 2
 PIPELINE = (
     f"corpusmill.instruct {COMPOSE_VERSION}.{GENERATORS_VERSION}.{CLOSED_VERSION}.{CHECKS_VERSION}.{FINISH_VERSION}"
 )
 MAX_NEAR = 8
 CHARS_A_ROW = 3000  # about, of a candidate: what is held is counted by it
-KINDS = {"candidates": (CANDIDATE, CANDIDATE_ORDER), "rejects": (REJECT, REJECT_ORDER)}
+KINDS = {
+    "candidates": (CANDIDATE, CANDIDATE_ORDER),
+    "bodies": (BODY, BODY_ORDER),
+    "entities": (ENTITY, ENTITY_ORDER),
+    "rejects": (REJECT, REJECT_ORDER),
+}
 
 
 class Composer:
@@ -65,7 +74,6 @@ class Composer:
             "unit": finished.unit,
             "made": finished.made,
             "rejected": dict(sorted(finished.rejected.items())),
-            "held_out": sorted(finished.held_out),
             "runs": listed,
             "strata": strata,
             "counts": counts,
@@ -75,16 +83,30 @@ class Composer:
         """Write what waits as runs once it is at least `least` rows."""
         if len(finished.rows) + len(finished.rejects) < least:
             return
-        for kind, rows in (("candidates", finished.rows), ("rejects", finished.rejects)):
+        finished.merge()
+        entities = entities_of_part(finished) if any(self.config["splits"].values()) else []
+        for kind, rows in (
+            ("candidates", finished.rows),
+            ("bodies", list(finished.bodies.values())),
+            ("entities", entities),
+            ("rejects", finished.rejects),
+        ):
             if rows:
                 schema, order = KINDS[kind]
                 name = f"{stem}-{kind}-{len(runs[kind]):04d}"
                 runs[kind].append(write_run(self.store, name, pa.Table.from_pylist(rows, schema), order))
-                rows.clear()
+        finished.forget()
 
     @property
     def _rows_at_once(self) -> int:
         return max(1, int(self.config["part_bytes"]) // CHARS_A_ROW)
+
+
+def entities_of_part(finished: Finished) -> list[dict[str, Any]]:
+    """Return the ENTITY rows of what waits."""
+    none = bytes(16)
+    training = ({"key": each, "is_training": True, "of": 0, "id": none} for each in sorted(finished.training))
+    return [*training, *finished.held_out]
 
 
 class ComposeShard(Composer):

@@ -35,9 +35,7 @@ class EndpointBlock(Block):
         str | None, Field(pattern=r"^[A-Z_][A-Z0-9_]*$", description="environment variable with the service's key")
     ] = None
     concurrency: Annotated[int, Field(ge=1, le=256, description="requests at once of a worker thread")] = 8
-    per_minute: Annotated[float | None, Field(gt=0, description="requests a minute of a worker process, at most")] = (
-        None
-    )
+    per_minute: Annotated[float | None, Field(gt=0, description="requests a minute of all --workers, at most")] = None
     tries: Annotated[int, Field(ge=1, le=20, description="of a request that gets 429, 5xx or no answer in time")] = 6
     timeout_s: Annotated[float, Field(gt=0, le=3600)] = 120.0
 

@@ -18,18 +18,19 @@ from manifests.runs import Run, load_runs, read_run, write_run
 from manifests.store import Store
 from pipelines.instruct.records import CONCERNS, CONCERNS_ORDER, FACT, FACT_ORDER
 
-FACTS_PHASE_VERSION = 1
+FACTS_PHASE_VERSION = 2
 MAX_OTHERS = 64  # values of a relation and language that stand for all
 MAX_CONCERNED = 256  # documents that a fact is brought to
 Key = tuple[int, str, str, str | None]
 
 
 class Corroborate:
-    """Worker of the facts phase. config: {statements: name of a list of runs, accepting, seed}."""
+    """Worker of the facts phase. config: {statements: name of a list of runs, accepting, seed, part_bytes}."""
 
     def __init__(self, store: Store, config: Mapping[str, Any]) -> None:
         self.store, self.runs = store, load_runs(store, config["statements"])
         self.accepting, self.seed = Accepting(**config["accepting"]), config["seed"]
+        self.part_bytes = config["part_bytes"]
 
     def close(self) -> None:
         """Nothing is held."""
@@ -39,25 +40,35 @@ class Corroborate:
         low, high = key_range(arguments["partition"], arguments["partitions"])
         tallies, documents = self._tallies(low, high)
         facts, statuses, others = [], Counter[str](), dict[tuple[str, str], list[str]]()
-        concerns = []
+        concerns: list[dict[str, Any]] = []
+        brought: list[Run] = []
+        held = 0
         for key in sorted(tallies, key=lambda key: (key[0], key[1], key[2], key[3] or "")):
-            fact = decide(tallies[key], self.accepting)
+            fact = decide(tallies.pop(key), self.accepting)
             statuses["too_many_values" if fact is None else fact.status] += 1
             if fact is None:
                 continue
             body = canonical_json(fact_json(fact)).decode()
             facts.append({"key": key[0], "subject_key": key[1], "relation": key[2], "fact": body})
             concerns += [{"key": _key(each), "id": each, "fact": body} for each in sorted(documents[key])]
+            held += len(body) * len(documents[key])  # a fact that many documents state is brought to each of them
             self._collect(fact, others)
+            if held > self.part_bytes:
+                brought.append(self._brought(arguments, len(brought), concerns))
+                concerns, held = [], 0
+        brought.append(self._brought(arguments, len(brought), concerns))
         return {
             "runs": {
                 "facts": self._write(arguments, "facts", facts, FACT, FACT_ORDER).as_json(),
-                "concerns": self._write(arguments, "concerns", concerns, CONCERNS, CONCERNS_ORDER).as_json(),
+                "concerns": [run.as_json() for run in brought],
             },
             "others": [[*key, values] for key, values in sorted(others.items())],
             "statuses": dict(sorted(statuses.items())),
             "counts": {"facts": len(facts), "accepted": statuses["accepted"]},
         }
+
+    def _brought(self, arguments: Mapping[str, Any], number: int, concerns: list[dict[str, Any]]) -> Run:
+        return self._write(arguments, f"concerns-{number:04d}", concerns, CONCERNS, CONCERNS_ORDER)
 
     def _tallies(self, low: int, high: int) -> tuple[dict[Key, Tally], dict[Key, set[bytes]]]:
         tallies: dict[Key, Tally] = {}

@@ -17,18 +17,20 @@ from filters.instruct.passages import Stretch, stretches
 from filters.instruct.record import Evidence, Source, draw
 from manifests.keys import canonical_json, digest_of
 from manifests.objects import read_json
+from manifests.reasons import CandidateRefused, CandidateStage
 from manifests.runs import Run, put_same
 from manifests.store import Store
 from pipelines.instruct.compose import KINDS, Composer
 from pipelines.instruct.documents import sources_of
 from pipelines.instruct.endpoint_block import EndpointBlock
-from pipelines.instruct.finish import Finished
+from pipelines.instruct.finish import Finished, verdict
 from pipelines.instruct.records import JOB
 from pipelines.launcher import Launcher
 from pipelines.tasks import Marker, Phase, Task
 
 GENERATE_VERSION = 1
 MAX_ROUNDS = 16  # a citation is dropped a round, so as many as an item may have quotes and sentences; then it is a bug
+OF_HEDGES = (CandidateRefused.NOT_CHANGED, CandidateRefused.NOT_UNANSWERABLE)
 REJECT_TEXT = 2000  # code points of what was rejected that are kept
 
 
@@ -116,17 +118,17 @@ class DraftShard(Composer):
 def _reject(rejected: Rejected, finished: Finished, stretch: Stretch) -> None:
     """Account for an item that became no record; what was written is kept, for it was paid for."""
     finished.made += 1
-    finished.rejected[f"dropped/endpoint/{rejected.reason}"] += 1
+    finished.rejected[verdict(CandidateStage.ENDPOINT, rejected.reason)] += 1
     place = {"doc_id": stretch.source.doc_id, "start": stretch.start, "end": stretch.end}
     body = {"prompt_sha256": rejected.prompt, "text": rejected.text[:REJECT_TEXT], **place}
     digest = hashlib.blake2b(canonical_json([rejected.reason, body]), digest_size=16).digest()
-    task = "generated_hedge" if rejected.reason in ("not_changed", "not_unanswerable") else "generated_qa"
+    task = "generated_hedge" if rejected.reason in OF_HEDGES else "generated_qa"
     finished.rejects.append(
         {
             "key": int.from_bytes(digest[:8], "big"),
             "id": digest,
             "unit": finished.unit,
-            "stage": "endpoint",
+            "stage": CandidateStage.ENDPOINT,
             "reason": rejected.reason,
             "behaviour": "hedge" if task == "generated_hedge" else "attribution",
             "task": task,
@@ -208,7 +210,8 @@ def _asked(launcher: Launcher, block: EndpointBlock, lists: Sequence[str]) -> li
     if not before:
         return []
     endpoint = Endpoint(block.url, block.api_key_env, block.timeout_s)
-    handler = Ask(endpoint, launcher.store_uri, block.concurrency, block.per_minute, block.tries)
+    each = block.per_minute / launcher.workers if block.per_minute else None  # a worker has a limiter of its own
+    handler = Ask(endpoint, launcher.store_uri, block.concurrency, each, block.tries)
     launcher.run_pipeline(lambda pipeline: pipeline | "ask" >> AskAll(launcher.store_uri, lists, handler))
     dead = sorted(set(_missing(store, lists)))
     if dead and len(dead) == sum(len(read_json(store, name, kind=list, what="list of requests")) for name in lists):

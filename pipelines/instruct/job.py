@@ -38,7 +38,7 @@ from pipelines.instruct.read import READ_VERSION
 from pipelines.instruct.records import JOB, KIND
 from pipelines.instruct.write import WRITE_VERSION
 from pipelines.launcher import Launcher
-from pipelines.stages.ranges import Ranges
+from pipelines.stages.ranges import Ranges, runs_of
 from pipelines.stages.statistics import merge_statistics
 from pipelines.tasks import Marker, Phase, Task
 from pipelines.text.contamination import store_sets
@@ -46,6 +46,7 @@ from pipelines.text.contamination import store_sets
 TEXT = "text"
 BUCKET_DOCUMENTS = 256  # of one language, that may be shown beside each other whatever they are about
 FACT_UNIT = "facts"
+AS_OBJECTS = 6  # bytes of memory for each byte of a run, about, where a phase holds rows as objects
 VERSIONS = {
     "normal": NORMAL_VERSION,
     "relations": RELATIONS_VERSION,
@@ -123,6 +124,7 @@ class InstructJob:
         options = {
             "hedge_fraction": self.block.hedge_fraction,
             "records_per_10_kb": self.block.records_per_10_kb,
+            "masks": list(self.block.masks),
         }
         given = Settings(self.block.seed, crawl_date=newest, languages=self.block.languages, options=options)
         return asdict(given)
@@ -165,9 +167,10 @@ class InstructJob:
             "statements": self._saved(runs),
             "accepting": self.block.facts.model_dump(),
             "seed": self.block.seed,
+            "part_bytes": self.limits.part_bytes,
         }
         ranges = self._ranges(FACTS_PHASE_VERSION, FACTS_VERSION, RELATIONS_VERSION)
-        return ranges.run("facts", "pipelines.instruct.facts:Corroborate", config, _size(runs))
+        return ranges.run("facts", "pipelines.instruct.facts:Corroborate", config, AS_OBJECTS * _size(runs))
 
     def _meet(self, read: Sequence[Marker]) -> list[Run]:
         runs = self._runs(read, "passages")
@@ -233,39 +236,44 @@ class InstructJob:
         shares = sorted([*stratum, fraction] for stratum, fraction in fractions.items())  # all facts stay: they are few
         listed = f"{JOB}/plans/shares-{digest_of(shares)[:32]}.json"
         put_same(store, listed, canonical_json(shares))
-        block = self.block.decontaminate
         runs = self._runs(composed, "candidates")
-        grams = Grams(block.words, block.characters, min_fraction=block.min_fraction) if block else Grams()
         config = {
             "candidates": self._saved(runs),
-            "trained": self._saved(self._trained(composed, runs)),
+            "held_in": self._saved(self._held_in(composed)),
+            "tainted": self._saved(self._tainted(composed)),
             "shares": listed,
-            "seed": self.block.seed,
-            "sets": store_sets(store, JOB, block) if block else None,
-            "grams": asdict(grams),
         }
-        ranges = self._ranges(CHOOSE_VERSION, CONTAMINATION_VERSION)
-        return ranges.run("choose", "pipelines.instruct.choose:Choose", config, _size(runs))
+        size = AS_OBJECTS * _size(runs)
+        return self._ranges(CHOOSE_VERSION).run("choose", "pipelines.instruct.choose:Choose", config, size)
 
-    def _trained(self, composed: Sequence[Marker], candidates: Sequence[Run]) -> list[Run]:
-        """Return the entities that are both held out and trained on, as runs."""
-        held_out = sorted({entity for marker in composed for entity in marker["held_out"]})
-        if not held_out:
+    def _held_in(self, composed: Sequence[Marker]) -> list[Run]:
+        """Return the candidates that hold an item of an evaluation set, as runs."""
+        block = self.block.decontaminate
+        if block is None:
             return []
-        listed = f"{JOB}/plans/held-out-{digest_of(held_out)[:32]}.json"
-        put_same(self.launcher.store, listed, canonical_json(held_out))
-        config = {"candidates": self._saved(candidates), "held_out": listed}
-        found = self._ranges(CHOOSE_VERSION).run(
-            "trained", "pipelines.instruct.choose:FindTrained", config, _size(candidates)
-        )
-        return [Run(**marker["run"]) for marker in found]
+        runs = self._runs(composed, "bodies")
+        grams = Grams(block.words, block.characters, min_fraction=block.min_fraction)
+        sets = store_sets(self.launcher.store, JOB, block)
+        config = {"bodies": self._saved(runs), "sets": sets, "grams": asdict(grams)}
+        ranges = self._ranges(CHOOSE_VERSION, CONTAMINATION_VERSION)
+        return runs_of(ranges.run("held_in", "pipelines.instruct.choose:FindHeldIn", config, _size(runs)))
+
+    def _tainted(self, composed: Sequence[Marker]) -> list[Run]:
+        """Return the held-out candidates that are about something that training is about too, as runs."""
+        runs = self._runs(composed, "entities")
+        if not runs:
+            return []
+        config = {"entities": self._saved(runs)}
+        ranges = self._ranges(CHOOSE_VERSION)
+        return runs_of(ranges.run("tainted", "pipelines.instruct.choose:FindTainted", config, _size(runs)))
 
     def _write(self, composed: Sequence[Marker], picked: Sequence[Marker]) -> list[Marker]:
         kept, gone = self._runs(picked, "chosen"), [*self._runs(picked, "rejects"), *self._runs(composed, "rejects")]
+        bodies = self._runs(composed, "bodies")
         shards = self.block.shards
         if shards == "auto":
-            shards = partitions_for(_size(kept) + _size(gone), self.limits.shard_bytes)
-        config = {"chosen": self._saved(kept), "rejects": self._saved(gone)}
+            shards = partitions_for(_kept_size(bodies, kept) + _size(gone), self.limits.shard_bytes)
+        config = {"chosen": self._saved(kept), "rejects": self._saved(gone), "bodies": self._saved(bodies)}
         return self._ranges(WRITE_VERSION, SCHEMA_NAME).write("pipelines.instruct.write:WriteShard", config, shards)
 
     def _body(
@@ -307,6 +315,12 @@ class InstructJob:
 
 def _size(runs: Iterable[Run]) -> int:
     return sum(run.memory_bytes for run in runs)
+
+
+def _kept_size(bodies: Sequence[Run], kept: Sequence[Run]) -> int:
+    """Return about how many bytes the bodies of what stays have."""
+    of, stay = (sum(run.rows for run in runs) for runs in (bodies, kept))
+    return _size(bodies) * stay // max(1, of)
 
 
 def _bytes_by_language(markers: Iterable[Marker]) -> dict[str, int]:

@@ -1,7 +1,8 @@
 """Meet: passages of pages that share a word of their title, or a bucket of their language, are put beside each other.
 
 What a prompt needs besides its own document: near misses of hedges, and what stands around a gold passage. A word that
-thousands of titles share says nothing and brings nobody together.
+thousands of titles share says nothing and brings nobody together. Pages that spell an abbreviation out meet those that
+spell it out otherwise.
 """
 
 import heapq
@@ -16,12 +17,14 @@ from manifests.runs import Run, load_runs, read_run, write_run
 from manifests.store import Store
 from pipelines.instruct.records import NEAR, NEAR_ORDER
 
-MEET_VERSION = 1
+MEET_VERSION = 2
 MAX_SHARING = 4096  # documents that a word brings together
 RESERVOIR = 16  # passages of a key that are shown to its documents
 SHOWN_OF_A_WORD = 2
 SHOWN_OF_A_BUCKET = 4
-WANTED = ("key", "bucket", "lot", "id", "cluster", "passage")
+WANTED = ("key", "bucket", "spelt", "lot", "id", "cluster", "passage")
+Item = tuple[int, str, str]  # lot, cluster, passage
+Kept = dict[int, list[Item]]
 
 
 class Meet:
@@ -38,9 +41,13 @@ class Meet:
         """arguments: {partition, partitions, output}."""
         low, high = key_range(arguments["partition"], arguments["partitions"])
         counts: dict[int, int] = {}
-        kept: dict[int, list[tuple[int, str, str]]] = {}  # the largest lot first, negated: heaps of the smallest
+        kept: Kept = {}  # the largest lot first, negated: heaps of the smallest
+        spelt: dict[int, dict[str, Item]] = {}  # of an abbreviation, one passage a long form
         for row in self._rows(low, high):
             key = row["key"]
+            if row["spelt"]:
+                self._keep_spelt(spelt.setdefault(key, {}), row)
+                continue
             counts[key] = counts.get(key, 0) + 1
             heap = kept.setdefault(key, [])
             item = (-row["lot"], row["cluster"], row["passage"])
@@ -48,7 +55,7 @@ class Meet:
                 heapq.heappush(heap, item)
             elif item > heap[0]:
                 heapq.heapreplace(heap, item)
-        runs = list(self._write(arguments["output"], low, high, counts, kept))
+        runs = list(self._write(arguments["output"], low, high, (counts, kept, spelt)))
         return {"runs": [run.as_json() for run in runs], "counts": {"near": sum(run.rows for run in runs)}}
 
     def _rows(self, low: int, high: int) -> Iterator[dict[str, Any]]:
@@ -61,16 +68,20 @@ class Meet:
         stem: str,
         low: int,
         high: int,
-        counts: Mapping[int, int],
-        kept: Mapping[int, list[tuple[int, str, str]]],
+        found: tuple[Mapping[int, int], Kept, Mapping[int, dict[str, Item]]],
     ) -> Iterator[Run]:
-        """Yield runs of NEAR rows, each of about part_bytes."""
+        """Yield runs of NEAR rows, each of about part_bytes; found: rows of keys, and what is kept of them."""
+        counts, kept, spelt = found
         rows: list[dict[str, Any]] = []
         held = number = 0
         for row in self._rows(low, high):
-            if not row["bucket"] and counts[row["key"]] > MAX_SHARING:
+            if row["spelt"]:
+                shown = self._spelt_otherwise(row, spelt[row["key"]])
+            elif not row["bucket"] and counts[row["key"]] > MAX_SHARING:
                 continue
-            for lot, passage in self._shown(row, kept[row["key"]]):
+            else:
+                shown = self._shown(row, kept[row["key"]])
+            for lot, passage in shown:
                 key = int.from_bytes(row["id"][:8], "big")
                 rows.append({"key": key, "id": row["id"], "bucket": row["bucket"], "lot": lot, "passage": passage})
                 held += len(passage)
@@ -79,10 +90,23 @@ class Meet:
                 rows, held, number = [], 0, number + 1
         yield self._part(stem, number, rows)
 
+    def _keep_spelt(self, kept: dict[str, Item], row: Mapping[str, Any]) -> None:
+        """Keep the passage with the smallest lot of each long form, of the RESERVOIR long forms with the smallest."""
+        item = (row["lot"], row["cluster"], row["passage"])
+        kept[row["spelt"]] = min(kept.get(row["spelt"], item), item)
+        if len(kept) > RESERVOIR:
+            del kept[max(kept, key=lambda long: (draw(self.seed, "long", long), long))]
+
+    def _spelt_otherwise(self, row: Mapping[str, Any], kept: Mapping[str, Item]) -> list[tuple[int, str]]:
+        """Return (lot, passage) of pages that spell an abbreviation out in other words; their lots come first."""
+        others = [item for long, item in kept.items() if long != row["spelt"] and item[1] != row["cluster"]]
+        lots = sorted((draw(self.seed, "shown", row["id"].hex(), each[2]) >> 32, each[2]) for each in others)
+        return lots[:SHOWN_OF_A_WORD]
+
     def _part(self, stem: str, number: int, rows: list[dict[str, Any]]) -> Run:
         return write_run(self.store, f"{stem}-{number:04d}", pa.Table.from_pylist(rows, NEAR), NEAR_ORDER)
 
-    def _shown(self, row: Mapping[str, Any], heap: list[tuple[int, str, str]]) -> list[tuple[int, str]]:
+    def _shown(self, row: Mapping[str, Any], heap: list[Item]) -> list[tuple[int, str]]:
         """Return (lot, passage) of others that a document is shown, the same whatever the order of the rows."""
         others = [passage for _, cluster, passage in sorted(heap, reverse=True) if cluster != row["cluster"]]
         lots = sorted((draw(self.seed, "shown", row["id"].hex(), passage), passage) for passage in others)

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -10,8 +10,9 @@ import pyarrow as pa
 
 from filters.instruct.facts import Told
 from filters.instruct.normal import name_key
-from filters.instruct.passages import passages_of
-from filters.instruct.record import Settings, Source, Statement, draw, evidence_of
+from filters.instruct.passages import Stretch, as_passage, some_of, stretches
+from filters.instruct.phrases import languages
+from filters.instruct.record import Passage, Settings, Source, Statement, draw, evidence_of
 from filters.instruct.relations import relations
 from filters.instruct.source import subject_of
 from filters.instruct.statements import contexts_of
@@ -21,8 +22,9 @@ from manifests.store import Store
 from pipelines.instruct.documents import sources_of
 from pipelines.instruct.records import PASSAGE, PASSAGE_ORDER, STATEMENT, STATEMENT_ORDER
 
-READ_VERSION = 1
+READ_VERSION = 2
 MEETING_WORDS = 3  # of a title
+MEETING_SHORTS = 4  # abbreviations of a document that it may meet others under
 _WORD = re.compile(r"[^\W\d_]{3,}|[\u3040-\u30ff\u3400-\u9fff]{2,}")
 
 
@@ -76,27 +78,45 @@ class ReadShard:
                 found[kind] = []
 
     def _passages(self, source: Source) -> Iterator[dict[str, Any]]:
-        """Yield a passage under each word of the title, and under one of the language's buckets."""
-        passages = passages_of(source, self.settings)
-        seed = self.settings.seed
+        """Yield a passage under each word of the title, under a bucket of the language, and under abbreviations."""
+        if source.language not in languages():
+            return
+        found = stretches(source, self.settings)
+        seed, passages = self.settings.seed, some_of(found, self.settings)
         bucket = draw(seed, "bucket", source.doc_id) % self.config["buckets"]
         keys = [(draw(0, "word", source.language, word), False) for word in meeting_words(source.title)]
         for number, (key, is_bucket) in enumerate([*keys, (draw(0, "bucket", source.language, bucket), True)]):
             if passages:
-                yield {
-                    "key": key,
-                    "bucket": is_bucket,
-                    "lot": draw(seed, "passage", key, source.doc_id),
-                    "id": bytes.fromhex(source.doc_id),
-                    "cluster": source.cluster,
-                    "passage": canonical_json(asdict(passages[number % len(passages)])).decode(),
-                }
+                yield self._row(key, passages[number % len(passages)], is_bucket=is_bucket)
+        for each, stretch in spelt_in(source, found):
+            yield self._row(draw(0, "short", source.language, each.subject_key), as_passage(stretch), each.value_key)
+
+    def _row(self, key: int, passage: Passage, spelt: str = "", *, is_bucket: bool = False) -> dict[str, Any]:
+        return {
+            "key": key,
+            "bucket": is_bucket,
+            "spelt": spelt,
+            "lot": draw(self.settings.seed, "passage", key, passage.doc_id),
+            "id": bytes.fromhex(passage.doc_id),
+            "cluster": passage.cluster,
+            "passage": canonical_json(vars(passage)).decode(),
+        }
 
 
 def meeting_words(title: str) -> list[str]:
     """Return the longest words of a title, folded: pages that share one tell of like things."""
     words = sorted({name_key(word) for word in _WORD.findall(subject_of(title))}, key=lambda word: (-len(word), word))
     return words[:MEETING_WORDS]
+
+
+def spelt_in(source: Source, found: Sequence[Stretch]) -> Iterator[tuple[Statement, Stretch]]:
+    """Yield abbreviations that passages spell out, a few by hash, each once, with the passage."""
+    spelt = {each.subject_key: each for each in reversed(source.facts) if each.method == "abbreviation"}
+    order = sorted(spelt.values(), key=lambda each: (draw(0, "short", source.doc_id, each.subject_key), each.start))
+    for each in order[:MEETING_SHORTS]:
+        stretch = next((one for one in found if one.start <= each.start and each.end <= one.end), None)
+        if stretch and each.view == "text":
+            yield each, stretch
 
 
 def statement_rows(source: Source) -> Iterator[dict[str, Any]]:

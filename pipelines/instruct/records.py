@@ -23,6 +23,7 @@ PASSAGE = pa.schema(
     [
         ("key", KEY),  # of what passages meet under: a word of the title, or a bucket of the language
         ("bucket", pa.bool_()),
+        ("spelt", pa.string()),  # what an abbreviation stands for, where that is what they meet under; else ""
         ("lot", pa.uint64()),  # by which passages of a key are chosen
         ("id", ID),
         ("cluster", pa.string()),
@@ -39,7 +40,7 @@ CONCERNS_ORDER = ("key", "id", "fact")
 _WORDS = [(name, pa.string()) for name in ("behaviour", "task", "lang", "template")]
 CANDIDATE = pa.schema(
     [
-        ("key", KEY),  # of what the answerable twin says
+        ("key", KEY),  # of what the answerable twin says: what says the same meets
         ("group", ID),  # the answerable twin's id; a hedge stands with its twin
         ("id", ID),
         ("unit", pa.uint64()),  # shard that it was made of
@@ -50,20 +51,25 @@ CANDIDATE = pa.schema(
         ("change", pa.string()),
         ("lot", pa.uint64()),  # by which it stays; a hedge and its twin have one
         ("split", pa.string()),
-        ("entities", pa.list_(pa.uint64())),  # what it and its twin are about
-        ("body", pa.string()),  # the JSON line
+        ("said", ID),  # digest of all that is said in it
     ]
 )
 CANDIDATE_ORDER = ("key", "group", "id", "unit")
-TRAINED = pa.schema([("key", KEY)])  # entities that are held out, and stand in training too
-CHOSEN = pa.schema([("key", KEY), ("id", ID), ("body", pa.string())])
+BODY = pa.schema([("key", KEY), ("id", ID), ("of", KEY), ("body", pa.string())])  # a candidate's line; of: its key
+BODY_ORDER = ("key", "id")
+# What candidates are about: of training each entity once a part, of held-out ones each with the candidate's key and id.
+ENTITY = pa.schema([("key", KEY), ("is_training", pa.bool_()), ("of", KEY), ("id", ID)])
+ENTITY_ORDER = ("key", "is_training", "of", "id")
+MARKED = pa.schema([("key", KEY), ("id", ID), ("why", pa.string())])  # candidates that can't stay, by their key
+MARKED_ORDER = ("key", "id", "why")
+CHOSEN = pa.schema([("key", KEY), ("id", ID)])
 REJECT = pa.schema(
     [
         ("key", KEY),
         ("id", ID),
         ("unit", pa.uint64()),
-        ("stage", pa.string()),  # check | split | merge | contamination | balance
-        ("reason", pa.string()),  # why it is not there
+        ("stage", pa.string()),  # manifests.reasons.CandidateStage
+        ("reason", pa.string()),  # CandidateFault, CandidateLeftOut, CandidateRefused, or the name of an evaluation set
         *_WORDS,
         ("hedge_reason", pa.string()),
         ("body", pa.string()),  # of a sample by hash; else null

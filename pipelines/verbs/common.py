@@ -23,19 +23,22 @@ def add_verb(subparsers: Subparsers, name: str, summary: str, example: str) -> a
     return verb
 
 
-def add_output(verb: argparse.ArgumentParser) -> None:
+def add_output(verb: argparse.ArgumentParser, *, is_needed: bool = True) -> None:
     verb.add_argument(
         "--out",
-        required=True,
+        required=is_needed,
         type=output,
         metavar="OUT",
         help="root of the output (local path or s3://bucket/prefix); holds one folder a job",
     )
 
 
-def add_job_options(verb: argparse.ArgumentParser) -> None:
-    """Add what every job takes: --out, --plan, --workers, --set, --quiet."""
-    add_output(verb)
+def add_job_options(verb: argparse.ArgumentParser, *, out_is_needed: bool = True) -> None:
+    """Add what every job takes: --out, --plan, --workers, --set, --quiet.
+
+    out_is_needed: false where an action of the verb names its own OUT; then the verb itself asks for it.
+    """
+    add_output(verb, is_needed=out_is_needed)
     verb.add_argument("--plan", action="store_true", help="print the resolved job and run nothing")
     verb.add_argument(
         "--workers",

@@ -14,16 +14,9 @@ def add_parser(subparsers: Subparsers) -> None:
         "corpusmill instruct --out corpus --set instruct.hedge_fraction=0.3",
     )
     verb.add_argument("--recipe", metavar="RECIPE", help="take the instruct block of this recipe")
-    add_job_options(verb)
-    _not_required(verb, "out")  # `audit` names its own
+    add_job_options(verb, out_is_needed=False)  # `audit` names its own
     verb.set_defaults(run=run)
     instruct_audit.add_action(verb.add_subparsers(dest="action", metavar="ACTION"))
-
-
-def _not_required(verb: argparse.ArgumentParser, name: str) -> None:
-    for action in verb._actions:  # argparse has no other way to change what another function has added
-        if action.dest == name:
-            action.required = False
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -32,7 +25,7 @@ def run(arguments: argparse.Namespace) -> int:
     from pipelines.instruct.block import Instruct
     from pipelines.instruct.job import InstructJob
     from pipelines.recipe import default_recipe, load_recipe
-    from pipelines.run import say
+    from pipelines.run import audited, say
 
     if arguments.out is None:
         raise usage_error("instruct: --out OUT is needed")
@@ -51,4 +44,6 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     version, manifest, stood = job.run()
     say(started, "instruct", version, manifest, stood)
+    if recipe.instruct.audit:
+        audited(started, version, manifest)
     return 0

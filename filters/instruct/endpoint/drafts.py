@@ -22,6 +22,7 @@ from filters.instruct.leak import mentions, squeeze
 from filters.instruct.passages import Stretch
 from filters.instruct.phrases import Voice, languages
 from filters.instruct.record import Answer, Candidate, Check, Edit, Hedge, Origin, Settings
+from manifests.reasons import CandidateRefused
 
 DRAFTS_VERSION = 1
 TOOL = "corpusmill.endpoint@1"
@@ -44,25 +45,14 @@ class Writers:
 
 @dataclass(frozen=True)
 class Rejected:
-    """Why an item became no record: stage endpoint, one of REASONS."""
+    """Why an item became no record: stage endpoint."""
 
-    reason: str
+    reason: CandidateRefused
     language: str
     prompt: str  # key of the request that it was written for
     text: str  # question and answer, as they came; "" where nothing came
 
 
-REASONS = (
-    "no_response",
-    "no_item",
-    "quote_not_located",
-    "number_not_in_quotes",
-    "not_entailed",
-    "not_answerable",
-    "round_trip",
-    "not_unanswerable",
-    "not_changed",
-)
 Outcome = Candidate | Pair | Rejected
 
 
@@ -105,11 +95,11 @@ def of_passage(stretch: Stretch, writers: Writers, scorer: Scorer, responses: Re
     try:
         (said,) = answers(responses, asked)
     except Dead:
-        yield Rejected("no_response", table.language, asked.key, "")
+        yield Rejected(CandidateRefused.NO_RESPONSE, table.language, asked.key, "")
         return
     found = replies.items(said)[:count]
     if not found:
-        yield Rejected("no_item", table.language, asked.key, said[:2000])
+        yield Rejected(CandidateRefused.NO_ITEM, table.language, asked.key, said[:2000])
     outcomes = _outcomes(table, found, asked.key)
     first = next((n for n, each in enumerate(outcomes) if isinstance(each, Candidate)), None)
     for n, each in enumerate(outcomes):
@@ -129,7 +119,8 @@ def _outcomes(table: Table, found: Sequence[Item], prompt: str) -> list[Candidat
         except Waiting as error:
             needed += error.requests
         except Dead:
-            outcomes.append(Rejected("no_response", table.language, prompt, f"{item.question}\n{item.answer}"))
+            said = f"{item.question}\n{item.answer}"
+            outcomes.append(Rejected(CandidateRefused.NO_RESPONSE, table.language, prompt, said))
     if needed:
         raise Waiting(needed)
     return outcomes
@@ -138,27 +129,27 @@ def _outcomes(table: Table, found: Sequence[Item], prompt: str) -> list[Candidat
 def _checked(table: Table, item: Item, prompt: str) -> Candidate | Rejected:
     """Return a record, or the first check that an item does not pass; what costs nothing comes first."""
 
-    def rejected(reason: str) -> Rejected:
+    def rejected(reason: CandidateRefused) -> Rejected:
         return Rejected(reason, table.language, prompt, f"{item.question}\n{item.answer}")
 
     passage = table.stretch.text
     places = [locate(quote, passage) for quote in item.quotes]
     if None in places:
-        return rejected("quote_not_located")
+        return rejected(CandidateRefused.QUOTE_NOT_LOCATED)
     spans = sorted({place for place in places if place is not None})
     quotes = [passage[start:end] for start, end in spans]
     if not _numbers(item.answer) <= _numbers("\n".join(quotes)):
-        return rejected("number_not_in_quotes")
+        return rejected(CandidateRefused.NUMBER_NOT_IN_QUOTES)
     is_answerable, answer = table.judged(item.question)
     likeness = agreement(answer or "", item.answer)
     if is_answerable is not True:
-        return rejected("not_answerable")
+        return rejected(CandidateRefused.NOT_ANSWERABLE)
     if likeness < MIN_AGREEMENT:
-        return rejected("round_trip")
+        return rejected(CandidateRefused.ROUND_TRIP)
     sentences = _sentences(item.answer)
     carried = [_minimal(item.answer[slice(*span)], quotes, table.scorer, table.language) for span in sentences]
     if not all(carried):
-        return rejected("not_entailed")
+        return rejected(CandidateRefused.NOT_ENTAILED)
     cited = [(span, spans[place]) for span, needed in zip(sentences, carried, strict=True) for place in needed]
     checks = table.checks(("offset", "own", 1.0), ("literal", "own", 1.0), ("answerable", "judge", 1.0),
                           ("roundtrip", "reader", likeness), ("nli", "scorer", 1.0))  # fmt: skip
@@ -196,21 +187,21 @@ def _with_hedge(table: Table, twin: Candidate, item: Item) -> list[Outcome]:
     passage = table.stretch.text
     asked = prompts.hedge(table.writers.writer, passage, item.question, table.language)
 
-    def rejected(reason: str, text: str) -> list[Outcome]:
+    def rejected(reason: CandidateRefused, text: str) -> list[Outcome]:
         return [twin, Rejected(reason, table.language, asked.key, text[:2000])]
 
     try:
         (said,) = answers(table.responses, asked)
         found = replies.changed(said)
         if found is None or mentions(found.changed, passage) or not mentions(found.changed, found.question):
-            return rejected("not_changed", said)
+            return rejected(CandidateRefused.NOT_CHANGED, said)
         if not _numbers(found.reply) <= _numbers(f"{passage}\n{found.question}"):
-            return rejected("number_not_in_quotes", said)
+            return rejected(CandidateRefused.NUMBER_NOT_IN_QUOTES, said)
         is_answerable, answer = table.judged(found.question)
     except Dead:
-        return rejected("no_response", "")
+        return rejected(CandidateRefused.NO_RESPONSE, "")
     if is_answerable is not False or answer is not None:
-        return rejected("not_unanswerable", said)
+        return rejected(CandidateRefused.NOT_UNANSWERABLE, said)
     checks = table.checks(("offset", "own", 1.0), ("leak", "own", 0.0), ("answerable", "judge", 0.0),
                           ("roundtrip", "reader", 0.0))  # fmt: skip
     return [(_signed(_unanswered(table, item, found), table.writers, asked.key, checks), twin)]

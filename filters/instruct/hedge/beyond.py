@@ -45,14 +45,10 @@ def now(desk: Desk, study: Study) -> Pair | None:
 
 def unrecorded(desk: Desk, study: Study) -> Pair | None:
     """Return a question about something of a thing that the document nowhere records."""
-    whole_text = desk.source.text
     for topic in study.topics:
-        if topic.term.kind not in _ORIGIN or not topic.term.text[0].isupper():
+        if topic.term.kind not in _ORIGIN or not topic.term.text[0].isupper() or not desk.unrecorded:
             continue
-        open_ones = [kind for kind, cues in patterns("recording").items() if not cues.search(whole_text)]
-        if not open_ones:
-            continue
-        kind = min(open_ones, key=lambda one: desk.lot("open", study.lot, one))
+        kind = min(desk.unrecorded, key=lambda one: desk.lot("open", study.lot, one))
         voice = desk.voice(study.lot, "unrecorded")
         said, name = study.sentence(topic.sentence), topic.term.text
         twin = answered(Draft(voice.twin(), [study.piece()]), ("q.about", "a.said", "span_qa"), name, said)

@@ -4,8 +4,8 @@ What is changed is one name, one number or one word with its opposite; the reply
 """
 
 from filters.instruct.build import Draft, Piece
-from filters.instruct.desk import Desk, Pair, Study
-from filters.instruct.hedge.swaps import contraries, fits_in, other_number, strangers
+from filters.instruct.desk import Desk, Pair, Study, lot_under
+from filters.instruct.hedge.swaps import contraries, fits_in, is_even, other_number, strangers
 from filters.instruct.phrases import Voice, fill
 from filters.instruct.record import Answer, Edit, Hedge, draw
 from filters.instruct.terms import TOPICS, Term, numbers
@@ -45,7 +45,11 @@ def contrary(desk: Desk, study: Study, reason: str) -> Pair | None:
     """Return a statement with the opposite of one of its words; reason: negation or antonym."""
     for index in by_lot(desk, study, "claim-contrary"):
         said = study.sentence(index)
-        found = [(at, one) for at, one in contraries(said.text, desk.tongue) if one.reason == reason]
+        found = [
+            (at, one)
+            for at, one in contraries(said.text, desk.tongue)
+            if one.reason == reason and is_even(desk, study, one)
+        ]
         if found:
             at, one = min(found, key=lambda each: draw(desk.settings.seed, study.lot, each[1].word))
             return claim(desk, study, said, (at, one.word, one.contrary), f"context.{reason}", reason)
@@ -55,7 +59,8 @@ def contrary(desk: Desk, study: Study, reason: str) -> Pair | None:
 def by_lot(desk: Desk, study: Study, use: str) -> list[int]:
     """Return the sentences that can stand alone, in an order drawn by hash."""
     alone = [index for index in range(len(study.stretch.sentences)) if study.stands_alone(index)]
-    return sorted(alone, key=lambda index: desk.lot(use, study.lot, index))
+    key = desk.lot(use, study.lot) & 0xFFFFFFFF
+    return sorted(alone, key=lambda index: (lot_under(key, index), index))
 
 
 def claim(desk: Desk, study: Study, said: Piece, change: tuple[int, str, str], reason: str, kind: str) -> Pair | None:

@@ -1,45 +1,25 @@
 """Two sources that say the same but for a number: both are given, each with its own."""
 
-import re
-from collections.abc import Iterator
-
 from filters.instruct.build import Draft, Piece, whole
 from filters.instruct.cited import shuffled
-from filters.instruct.desk import Desk, Pair, Study
-from filters.instruct.leak import gives_away, mentions, squeeze
+from filters.instruct.desk import NUMBER, Desk, Pair, Study, without_numbers
+from filters.instruct.leak import gives_away, mentions
 from filters.instruct.record import Answer, Edit, Hedge, Passage
-from filters.instruct.spans import sentences
 from filters.instruct.twins import paired
-
-_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 
 
 def conflict(desk: Desk, study: Study) -> Pair | None:
     """Return the question what two sources say of a thing, where their numbers differ and where only one speaks."""
     for index in range(len(study.stretch.sentences)):
         said = study.sentence(index)
-        if not _NUMBER.search(said.text) or not study.stands_alone(index):
+        if not desk.numbered or not NUMBER.search(said.text) or not study.stands_alone(index):
             continue
-        for passage, _ in desk.others:
-            other = next((one for one in _said_in(passage) if _differ(said.text, one.text)), None)
-            pair = _pair(desk, study, said, (passage, other)) if other else None
+        for passage, other in desk.numbered.get(without_numbers(said.text), ()):
+            is_other = NUMBER.findall(said.text) != NUMBER.findall(other.text)
+            pair = _pair(desk, study, said, (passage, other)) if is_other else None
             if pair:
                 return pair
     return None
-
-
-def _said_in(passage: Passage) -> Iterator[Piece]:
-    found = sentences(passage.text)
-    for start, end in zip(found.starts.tolist(), found.ends.tolist(), strict=True):
-        if _NUMBER.search(passage.text[start:end]):
-            yield Piece(passage, passage.start + start, passage.start + end)
-
-
-def _differ(one: str, other: str) -> bool:
-    """Say whether two sentences are the same but for their numbers, and those are not the same."""
-    if _NUMBER.findall(one) == _NUMBER.findall(other):
-        return False
-    return squeeze(_NUMBER.sub("0", one)) == squeeze(_NUMBER.sub("0", other))
 
 
 def _pair(desk: Desk, study: Study, said: Piece, other: tuple[Passage, Piece]) -> Pair | None:

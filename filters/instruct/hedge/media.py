@@ -1,4 +1,6 @@
-"""Captions and transcripts: a picture that is not as the question has it, what is only heard, a time after the end."""
+"""Captions and transcripts: a picture that is not as the question has it, what is only heard, a time after the end, and
+what nobody could make out.
+"""
 
 import re
 from collections.abc import Iterator
@@ -9,8 +11,9 @@ from filters.instruct.build import Draft, Piece
 from filters.instruct.desk import Desk, Pair
 from filters.instruct.media import MIN_CAPTION_CHARS, TimedDraft, clock, cue_piece, text_of, transcript, window
 from filters.instruct.phrases import fill
-from filters.instruct.record import Answer, Edit, Hedge
+from filters.instruct.record import Answer, Cue, Edit, Hedge
 from filters.instruct.twins import paired
+from filters.instruct.words import EVERY, patterns
 
 _FOLDER = Path(__file__).parent.parent / "phrases" / "attributes"
 
@@ -19,11 +22,11 @@ def pairs(desk: Desk) -> Iterator[Pair]:
     """Return the pairs of a caption or transcript."""
     source = desk.source
     if not MIN_CAPTION_CHARS <= len(source.text.strip()) <= desk.settings.max_quote_chars:
-        makers = [silent] if source.modality in ("audio", "video") else []
+        makers = [silent, inaudible] if source.modality in ("audio", "video") else []
     elif source.modality == "image":
         makers = [scene]
     elif source.modality in ("audio", "video"):
-        makers = [unseen, silent] if source.modality == "audio" else [silent]
+        makers = [unseen, silent, inaudible] if source.modality == "audio" else [silent, inaudible]
     else:
         makers = []
     for make in makers:
@@ -115,6 +118,39 @@ def silent(desk: Desk) -> Pair | None:
     first = hedge.say("h.silent", w=clock(later), v=clock(last.t_ms[1]))
     hedge.say("h.silent.have", {"s": end})
     why = Hedge("context.number_swap", "abstain", twin.reply, Edit("time", clock(cue.t_ms[0]), clock(later)))
+    return paired(
+        hedge.done("hedge", "span_qa", Answer(first.text, "none"), why),
+        twin.done("attribution", "span_qa", Answer(piece.text, "text")),
+    )
+
+
+def inaudible(desk: Desk) -> Pair | None:
+    """Return the question what is said where the transcript says that it could not be made out, and where it could."""
+    marked = [cue for cue in desk.source.cues if is_inaudible(desk, cue)]
+    for lost in marked:
+        cues = window(desk, lost)
+        heard = [cue for cue in cues if cue not in marked and clock(cue.t_ms[0]) != clock(lost.t_ms[0])]
+        if heard:
+            return _lost(desk, cues, lost, min(heard, key=lambda one: desk.lot("inaudible", one.start)))
+    return None
+
+
+def is_inaudible(desk: Desk, cue: Cue) -> bool:
+    """Say whether a piece of a transcript is nothing but the mark for what could not be made out."""
+    return patterns("inaudible")[EVERY].fullmatch(desk.source.text[cue.start : cue.end].strip()) is not None
+
+
+def _lost(desk: Desk, cues: tuple[Cue, ...], lost: Cue, heard: Cue) -> Pair | None:
+    voice, mark, piece = desk.voice("inaudible"), cue_piece(desk, lost), cue_piece(desk, heard)
+    then, when = clock(lost.t_ms[0]), clock(heard.t_ms[0])
+    twin = TimedDraft(voice.twin(), transcript(desk, cues))
+    twin.ask("q.said_at", w=when)
+    twin.say("a.heard", {"s": piece})
+    hedge = TimedDraft(voice, transcript(desk, cues))
+    hedge.ask("q.said_at", w=then)
+    first = hedge.say("h.inaudible", {"s": mark}, w=then)
+    hedge.say("h.nosight.have", {"s": piece})
+    why = Hedge("modality.unreadable", "abstain", twin.reply, Edit("time", when, then))
     return paired(
         hedge.done("hedge", "span_qa", Answer(first.text, "none"), why),
         twin.done("attribution", "span_qa", Answer(piece.text, "text")),

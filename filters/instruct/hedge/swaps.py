@@ -15,6 +15,7 @@ from filters.instruct.leak import gives_away, squeeze
 from filters.instruct.terms import YEAR, Term, numbers
 
 _VOWELS = frozenset("aeiouàâäéèêëîïôöûüáíóúAEIOUÀÂÄÉÈÊËÎÏÔÖÛÜÁÍÓÚhH")
+_UNSEEN = 0.2  # occurrences that are granted to a word that a document does not have
 _OPPOSITES = Path(__file__).parent.parent / "phrases" / "opposites"
 
 
@@ -113,3 +114,21 @@ def contraries(said: str, language: str) -> list[tuple[int, Opposite]]:
         places.setdefault(match.group(), []).append(match.start())
     once = [word for word, starts in places.items() if len(starts) == 1]
     return [(places[word][0], one) for word in once for one in _of_word(language)[word] if one.contrary not in places]
+
+
+def is_even(desk: Desk, study: Study, one: Opposite) -> bool:
+    """Say by lot whether a word gives way to its contrary: as often as the document has the contrary, if that is less.
+
+    So words and contraries are exchanged about as often either way, and little is made that the balance leaves out.
+    """
+    there, back = (_count(desk, word) for word in (one.word, one.contrary))
+    if one.word in one.contrary:
+        there -= back
+    elif one.contrary in one.word:
+        back -= there
+    share = (back + _UNSEEN) / (there + _UNSEEN)
+    return share >= 1 or desk.lot("even", study.lot, one.word) < share * (1 << 64)
+
+
+def _count(desk: Desk, word: str) -> int:
+    return desk.source.text.count(word if desk.tongue[:2] in ("ja", "zh") else f" {word} ")

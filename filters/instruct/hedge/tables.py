@@ -1,4 +1,6 @@
-"""Tables: a value that the table gives for nothing of the kind, and a key that it does not have."""
+"""Tables: a value that it gives for nothing of the kind, one that it gives for something else, a key that it lacks."""
+
+import re
 
 from filters.instruct.build import Draft, Piece
 from filters.instruct.desk import Desk, Pair
@@ -35,6 +37,49 @@ def _claimed(desk: Desk, place: tuple[int, str], piece: Piece, cell: Piece, othe
     hedge.say("h.value", {"s": cell}, x=key, y=other)
     agreed = twin.reply.replace(cell.text, other)
     why = Hedge("context.mutual_exclusion", "correct_premise", agreed, Edit("value", cell.text, other))
+    return paired(
+        hedge.done("hedge", "table_qa", Answer(hedge.reply, "none"), why),
+        twin.done("attribution", "table_qa", Answer(cell.text, "text")),
+    )
+
+
+def relation(desk: Desk, table: Table) -> Pair | None:
+    """Return the question whether the table gives for one key what it gives for another: the right value elsewhere.
+
+    Both values have one shape, so that the question alone does not tell that they were exchanged.
+    """
+    piece = shown(desk.source, table)
+    found = lookups(desk, table) if is_pairs(table) else []
+    found = [one for one in found if piece and len(one[1].text) <= MAX_VALUE_CHARS and _stands_once(one, found)]
+    for key, cell in found:
+        for other_key, other in found:
+            if other is not cell and _shape(other.text) == _shape(cell.text) and piece:
+                return _exchanged(desk, (table.number, key, other_key), piece, cell, other)
+    return None
+
+
+def _stands_once(one: tuple[str, Piece], found: list[tuple[str, Piece]]) -> bool:
+    """Say whether no other value of a table holds this one."""
+    return sum(squeeze(one[1].text) in squeeze(cell.text) for _, cell in found) == 1
+
+
+def _shape(value: str) -> str:
+    """Return what values of one kind share: digits and words by their sort, and how many of them."""
+    return re.sub(r"[^\W\d_]+", "a", re.sub(r"\d+", "0", value))
+
+
+def _exchanged(desk: Desk, place: tuple[int, str, str], piece: Piece, cell: Piece, other: Piece) -> Pair | None:
+    number, key, other_key = place
+    voice = desk.voice("relation", number)
+    twin = Draft(voice.twin(), [piece])
+    twin.ask("q.value", x=key, y=cell.text)
+    twin.say("a.yes.value", {"s": cell}, x=key)
+    hedge = Draft(voice, [piece])
+    hedge.ask("q.value", x=key, y=other.text)
+    hedge.say("h.value", {"s": cell}, x=key, y=other.text)
+    hedge.say("h.value.of", {"s": other}, y=other_key)
+    agreed = twin.reply.replace(cell.text, other.text)
+    why = Hedge("premise.false_relation", "correct_premise", agreed, Edit("relation", other_key, key))
     return paired(
         hedge.done("hedge", "table_qa", Answer(hedge.reply, "none"), why),
         twin.done("attribution", "table_qa", Answer(cell.text, "text")),

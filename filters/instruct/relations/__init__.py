@@ -3,7 +3,8 @@
 relations.tsv: the type of the value; functional (one true value at a time: others contradict it); time_varying (true as
 of a date only); person (only told of people with a page of their own); the schema.org type and property that say it.
 <language>.tsv: labels (of rows in tables, folded), questions, statements; alternatives are separated by "|". In
-questions and statements {s} is the subject and {v} the value. A statement is also how the relation is found in prose.
+questions and statements {s} is the subject and {v} the value. A statement is also how the relation is found in prose;
+one behind "~" is only found, and never told: it says more than the relation does ("{s} is a city in {v}").
 """
 
 import re
@@ -14,7 +15,7 @@ from importlib.resources import files
 
 from filters.instruct.normal import fold
 
-RELATIONS_VERSION = 1
+RELATIONS_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class Wording:
     labels: tuple[str, ...]
     questions: tuple[str, ...]
     statements: tuple[str, ...]
+    heard: tuple[str, ...]  # the statements, and those that are only found
 
 
 def _rows(name: str) -> list[dict[str, str]]:
@@ -68,9 +70,14 @@ def wordings(language: str) -> Mapping[str, Wording]:
     if language not in languages():
         return {}
     return {
-        row["relation"]: Wording(*(tuple(row[name].split("|")) for name in ("labels", "questions", "statements")))
+        row["relation"]: _wording(*(row[name].split("|") for name in ("labels", "questions", "statements")))
         for row in _rows(f"{language}.tsv")
     }
+
+
+def _wording(labels: list[str], questions: list[str], statements: list[str]) -> Wording:
+    told = tuple(each for each in statements if not each.startswith("~"))
+    return Wording(tuple(labels), tuple(questions), told, tuple(each.removeprefix("~") for each in statements))
 
 
 @cache
