@@ -132,6 +132,12 @@ class Tokenizer(Block):
     picky: Annotated[
         float, Field(ge=0, le=1, description="a piece that merges took that share of gives up its id; 0: off")
     ] = 0.0
+    superwords: Annotated[
+        int, Field(ge=0, le=500_000, description="ids that go to pieces over several words; 0: none")
+    ] = 0
+    superword_words: Annotated[int, Field(ge=2, le=16, description="words of such a piece at most")] = 4
+    superword_characters: Annotated[int, Field(ge=3, le=512, description="characters of such a piece at most")] = 32
+    superword_signs: Annotated[bool, Field(description="signs, as of punctuation, are words of such a piece")] = False
     parity: Annotated[
         str | None, Field(description="folder of one text in many languages, LANGUAGE.txt: the worst merges next")
     ] = None
@@ -141,9 +147,11 @@ class Tokenizer(Block):
     @model_validator(mode="after")
     def _trainable(self) -> "Tokenizer":
         try:
-            self.train_settings()
+            settings = self.train_settings()
         except ValueError as error:
             raise wrong((), str(error)) from error
+        if settings.superwords and self.parity:
+            raise wrong((), "superwords: goes not with parity, which shares merges out between languages")
         return self
 
     def train_settings(self) -> TrainSettings:

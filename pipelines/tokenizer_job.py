@@ -1,6 +1,7 @@
 """The tokenizer job: counts of the whole corpus by Beam, a model from the counts, an evaluation by language.
 
-The phases stand in pipelines.tokenizer_jobs: `count`, `train` (one process, from the rows of the table), `evaluate`.
+The phases stand in pipelines.tokenizer_jobs: `count`, `train` (one process, from the rows of the table), `phrases`
+(superwords, between two stages of training), `evaluate`.
 """
 
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from pipelines.recipe import Tokenizer
 from pipelines.tokenizer_jobs.count import JOB as COUNTS
 from pipelines.tokenizer_jobs.count import CountJob, Counts
 from pipelines.tokenizer_jobs.evaluate import Evaluation
+from pipelines.tokenizer_jobs.phrases import SuperwordsJob
 from pipelines.tokenizer_jobs.texts import READ
 from pipelines.tokenizer_jobs.train import Training
 from tokenizer.gather import KEY_VERSION
@@ -49,6 +51,16 @@ class TokenizerJob:
         source: dict[str, Any] = {"texts": read} if counts is None else {"counts": counts.manifest["digest"]}
         return {**source, **self.training.described(), "keys": KEY_VERSION}
 
+    def _superwords(self, manifests: Mapping[str, Manifest], counts: Counts) -> SuperwordsJob | None:
+        """Return who counts phrases, where the block asks for superwords: in the texts that were counted."""
+        if not self.training.settings.superwords:
+            return None
+        is_own = counts.store.uri == self.launcher.store.uri
+        texts = manifests if is_own else newest_texts(counts.store)
+        job = SuperwordsJob(self.launcher, counts.store, texts, self.training.settings)
+        job.check(counts)
+        return job
+
     def run(self, manifests: Mapping[str, Manifest], counts: Counts | None = None) -> tuple[int, Manifest, bool]:
         """Count (unless `counts` are given), train, evaluate, commit.
 
@@ -59,7 +71,7 @@ class TokenizerJob:
         if counts is None:
             _, counted, _ = CountJob(self.launcher).run(manifests)
             counts = Counts(self.launcher.store, counted)
-        files, mixture = self.training.run(counts)
+        files, mixture = self.training.run(counts, self._superwords(manifests, counts))
         is_own = counts.store.uri == self.launcher.store.uri
         body = {
             "job": JOB,

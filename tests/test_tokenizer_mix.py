@@ -1,9 +1,12 @@
 """Mixtures of counts: shares as asked for, samples that keep every sum, the same bytes whatever the cut."""
 
+from collections import Counter
+
 import corpora
 import numpy as np
 import pyarrow as pa
 import pytest
+import sentencepiece
 from hypothesis import given
 from hypothesis import strategies as st
 from resiliparse.extract.html2text import extract_plain_text
@@ -168,3 +171,37 @@ def test_each_language_has_its_letters(corpus):
     assert b"\xe3\x81\x82" in model  # the letter a of hiragana
     with pytest.raises(ValueError, match="goes with engine own"):
         train(batches, TrainSettings(8000), engine="sentencepiece", alphabet=points)
+
+
+def test_letters_of_languages_are_those_that_cover_each_by_itself(corpus):
+    groups, batches = corpus
+    tallies = {}
+    for row in (row for batch in batches for row in batch.to_pylist()):
+        own = tallies.setdefault(groups[row["group"]].language, Counter())
+        for letter in row["word"]:
+            own[letter] += row["count"]
+    needed = set()
+    for own in tallies.values():
+        covered, whole = 0, sum(own.values())
+        for letter, count in sorted(own.items(), key=lambda each: (-each[1], each[0])):
+            if np.float32(covered / whole) >= np.float32(0.999):
+                break
+            needed.add(letter)
+            covered += count
+    points = language_alphabets(lambda: batches, groups, 0.999).tolist()
+    assert {chr(point) for point in points} == needed
+    whole = sum(tallies.values(), Counter())
+    assert points == sorted(points, key=lambda point: (-whole[chr(point)], point))
+
+
+@pytest.mark.parametrize("runs", [31, 0])
+def test_a_tab_in_the_text_is_no_letter_of_a_language(runs):
+    """Tabs are pieces, or nothing: twice in a vocabulary, SentencePiece would not load it."""
+    group = Group("web", "en", "text")
+    counts = count_words(pa.array(["a\tb cab\u2585\x1f\0 bac\t\tcab " * 40]), group=group.key).counts
+    points = language_alphabets(lambda: [counts], {group.key: group}, 1.0)
+    assert {9, 0x2585} <= set(points.tolist())
+    settings = TrainSettings(600, character_coverage=1.0, hard_limit=False, tab_runs=runs)
+    model = train([counts], settings, alphabet=points).model
+    loaded = sentencepiece.SentencePieceProcessor(model_proto=model)
+    assert loaded.decode(loaded.encode("a\tb cab\t")) == "a\tb cab\t"

@@ -167,7 +167,8 @@ def committed(store, tokens: dict[Group, list[int]], made: list[Budget]) -> tupl
         prefix = f"tokens/data/{folder_of(group)}/part-{number:05d}"
         start = 1000 * list(tokens).index(group) + (0 if number % 2 == 0 else tokens[group][0])
         values = np.arange(start, start + size, dtype=np.uint16)
-        parts = {".bin": values.tobytes(), ".idx": index_bytes([size], [0, 1], np.uint16)}
+        lengths = [TURN] * (size // TURN) if group.kind == "conversation" else [size]
+        parts = {".bin": values.tobytes(), ".idx": index_bytes(lengths, range(len(lengths) + 1), np.uint16)}
         if group.kind == "conversation":
             parts |= {".mask.bin": (values % 2).astype(np.uint8).tobytes()}
         for suffix, data in parts.items():
@@ -186,6 +187,7 @@ def committed(store, tokens: dict[Group, list[int]], made: list[Budget]) -> tupl
 
 
 TALK = Group("instruct", "en", "conversation")
+TURN = 10  # tokens of each conversation
 STREAMS = {EN: [300, 123], TALK: [70, 50]}
 MADE = [Budget("main", {EN: 20, TALK: 3}), Budget("late", {EN: 5, TALK: 9})]
 
@@ -223,8 +225,26 @@ def test_a_sample_is_a_piece_of_the_stream_with_its_mask(mixture):
         first = int(sample.tokens[0]) - base
         assert sample.tokens.tolist() == [base + (first + k) % size for k in range(LENGTH)]
         assert (sample.mask is None) == (sample.group == EN)
-        assert sample.mask is None or sample.mask.tolist() == [t % 2 for t in sample.tokens.tolist()]
+        begun = -(first % TURN) % TURN  # tokens of a conversation that began in another sample
+        learnt = [t % 2 if k >= begun else 0 for k, t in enumerate(sample.tokens.tolist())]
+        assert sample.mask is None or sample.mask.tolist() == learnt
         assert sample.epoch == 0 or sample.group == TALK
+
+
+def test_what_is_learnt_has_its_conversation_before_it(mixture):
+    """Every token that is learnt stands in a sample behind the first token of its own conversation."""
+    reader = mixture[0]
+    talks = [sample for _, sample in reader.samples_from(reader.start()) if sample.group == TALK]
+    cut = 0
+    for sample in talks:
+        firsts = [t - t % TURN for t in sample.tokens.tolist()]
+        is_there = [first in sample.tokens.tolist()[: k + 1] for k, first in enumerate(firsts)]
+        assert not any(learnt and not there for learnt, there in zip(sample.mask.tolist(), is_there, strict=True))
+        assert [m for m, there in zip(sample.mask.tolist(), is_there, strict=True) if there] == [
+            t % 2 for t, there in zip(sample.tokens.tolist(), is_there, strict=True) if there
+        ]
+        cut += not all(is_there)
+    assert cut > len(talks) // 3
 
 
 def test_a_reader_goes_on_from_any_sample(mixture):

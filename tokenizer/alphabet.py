@@ -4,9 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from tokenizer.settings import BOUNDARY
+from tokenizer.settings import BOUNDARY, UNKNOWN_SYMBOL, TrainSettings
 
 _NUL = 0
+_NEVER = ("\0", "\t", "\n", BOUNDARY, UNKNOWN_SYMBOL)  # rows carry none of them
 
 
 def alphabet(tally: Any, coverage: float) -> Any:
@@ -24,3 +25,9 @@ def alphabet(tally: Any, coverage: float) -> Any:
     enough: Any = np.flatnonzero((covered / covered[-1]).astype(np.float32) >= np.float32(coverage))
     kept = points[: enough[0]] if len(enough) else points
     return kept[kept != ord(BOUNDARY)]
+
+
+def usable(points: Any, settings: TrainSettings) -> Any:
+    """Return an alphabet that somebody chose without what is a piece already or never stands in a row."""
+    pieces = {*_NEVER, *(piece for piece in settings.fixed_pieces if len(piece) == 1)}
+    return points[~np.isin(points, [ord(piece) for piece in sorted(pieces)])]

@@ -60,7 +60,7 @@ def letters_of(points: Any, settings: TrainSettings) -> Letters:
 
 
 @kernel
-def _is_cut(before: Any, behind: Any) -> Any:
+def is_cut(before: Any, behind: Any) -> Any:
     """Say whether no piece holds letters of these scripts side by side."""
     if before == ALONE or behind == ALONE:  # noqa: PLR1714  (a kernel)
         return True
@@ -152,11 +152,11 @@ def _gather(room: Any, table: Any, words: tuple[Any, Any, Any], letters: tuple[A
             point, size = decode_utf8(data, i)  # type: ignore[arg-type]
             i += size
             letter = letter_of[point]
-            is_cut = letter == NONE
-            if end > start and not is_cut:
+            ends = letter == NONE
+            if end > start and not ends:
                 before, behind = script[room.letters[end - 1]], script[letter]
-                is_cut = _is_cut(before, behind) or (behind == DIGIT and digits == max_digits)
-            if is_cut:
+                ends = is_cut(before, behind) or (behind == DIGIT and digits == max_digits)
+            if ends:
                 end = start = _close(room, table, start, end, counts[word], part)
                 digits = 0
                 if 2 * room.sizes[1] > len(table):

@@ -81,10 +81,11 @@ def count_words(text: pa.StringArray, max_word_bytes: int = MAX_WORD_BYTES, grou
         over_long_words=int(over[:, gather.COUNT].sum()),
         literal_space_symbols=literal,
     )
-    return Counted(_batch(data, rows, group), ledger)
+    return Counted(batch_of(data, rows, group), ledger)
 
 
-def _batch(data: Any, rows: Any, group: int) -> pa.RecordBatch:
+def batch_of(data: Any, rows: Any, group: int) -> pa.RecordBatch:
+    """Return the counts (schema COUNTS, ascending) of rows of `gather.group`."""
     rows = rows[np.argsort(rows[:, gather.KEY], kind="stable")]
     body, ends = gather.escaped(data, rows)
     if ends[-1] >= 1 << 31:

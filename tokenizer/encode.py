@@ -3,7 +3,8 @@
 Where a model's pieces allow it (tokenizer.encode_words), a batch is cut into words, known ones are looked up and only
 new ones are encoded: by merges of our own (tokenizer.encode_merges), or by SentencePiece. Any other model (unigram,
 whose sums of scores depend on what stands before; a normaliser that changes the text; no byte fallback, where
-neighbouring unknowns become one) encodes whole texts.
+neighbouring unknowns become one; superwords beside a picky model's "unused" pieces) encodes whole texts. Pieces over
+several words are merged afterwards (tokenizer.encode_late).
 """
 
 import hashlib
@@ -16,9 +17,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from filters.native import string_buffers
+from tokenizer.encode_late import Late, late_pieces, without
 from tokenizer.encode_merges import Merges
 from tokenizer.encode_words import PADDING, Pairs, Table, cut, look_up, spread
-from tokenizer.model import PIECE_TYPES, parse_model, serialize_model
+from tokenizer.model import PIECE_TYPES, parse_model
 from tokenizer.settings import SPACE_SYMBOL
 
 ENCODE_VERSION = 1
@@ -56,9 +58,16 @@ class TokenEncoder:
         import sentencepiece
 
         self.sha256 = hashlib.sha256(model).hexdigest()
-        self.vocabulary, self.special, self.is_cut, self.prefix, self.pairs, self.merges, plain = _read(model)
+        read = _read(model)
+        self.vocabulary, self.special, self.is_cut, self.prefix = (
+            read.vocabulary,
+            read.special,
+            read.is_cut,
+            read.prefix,
+        )
+        self.pairs, self.merges, self.late = read.pairs, read.merges, read.late
         self.processor: Any = sentencepiece.SentencePieceProcessor(model_proto=model)
-        self._words = sentencepiece.SentencePieceProcessor(model_proto=plain) if self.prefix else self.processor
+        self._words = sentencepiece.SentencePieceProcessor(model_proto=read.plain) if read.plain else self.processor
         self._forget()
 
     def _forget(self) -> None:
@@ -71,14 +80,33 @@ class TokenEncoder:
             return self._plain(text)
         if self._known > MAX_WORDS or int(self._table.spans[self._known]) > MAX_WORD_BYTES:
             self._forget()
-        body, offsets = string_buffers(self._spaced(text))
-        data = np.concatenate([body[offsets[0] : offsets[-1]], np.zeros(PADDING, np.uint8)])
-        ends, first = cut(data, offsets - offsets[0], *self.pairs)
+        data, offsets = self.read(text)
+        ends, first = cut(data, offsets, *self.pairs)
         known, bounds = self._known, np.concatenate([np.zeros(1, np.int32), ends])
         numbers, self._known, table = look_up(data, bounds, known, tuple(self._table))
         self._table = Table(*table)
         self._learn(known)
-        return Encoded(*spread(numbers, first, self._ids, self._starts))
+        words = Encoded(*spread(numbers, first, self._ids, self._starts))
+        return words if self.late is None else self._with_late(self.late, words, text)
+
+    def _with_late(self, late: Late, words: Encoded, text: pa.StringArray) -> Encoded:
+        """Merge superwords; a text with too many in a row goes through SentencePiece."""
+        ids, offsets, left = late.merge(words.ids, words.offsets)
+        if not left.any():
+            return Encoded(ids, offsets)
+        whole = self._plain(text.filter(pa.array(left)))
+        lengths = np.diff(offsets)
+        kept = ids[np.repeat(~left, lengths)]
+        lengths[left] = whole.lengths
+        merged = np.empty(int(lengths.sum()), np.int32)
+        is_left = np.repeat(left, lengths)
+        merged[is_left], merged[~is_left] = whole.ids, kept
+        return Encoded(merged, np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64))
+
+    def read(self, text: pa.StringArray) -> tuple[Any, Any]:
+        """Return the bytes that are encoded, PADDING behind them, and where each text begins, from 0 on."""
+        body, offsets = string_buffers(self._spaced(text))
+        return np.concatenate([body[offsets[0] : offsets[-1]], np.zeros(PADDING, np.uint8)]), offsets - offsets[0]
 
     def _spaced(self, text: pa.StringArray) -> pa.StringArray:
         """Return texts in which U+2581 is the space that the model takes it for, with the dummy prefix written out."""
@@ -147,19 +175,33 @@ class _Read(NamedTuple):
     prefix: bool  # a space goes before each text
     pairs: Pairs
     merges: Merges | None
-    plain: bytes  # the same model without a space before each text
+    late: Late | None  # pieces over several words, where they merge last
+    plain: bytes  # the same model without late pieces, and a space before each text; empty where it has neither
 
 
 @lru_cache(maxsize=2)
 def _read(model: bytes) -> _Read:
     message = parse_model(model)
     special = {piece.piece: i for i, piece in enumerate(message.pieces) if piece.type in _SPECIAL_TYPES}
-    made = [p.piece.replace(SPACE_SYMBOL, " ") for p in message.pieces if p.type not in _NOT_MADE]
-    is_cut, prefix = _is_cut(message), _or(message.normalizer_spec, "add_dummy_prefix", True)
-    merges = Merges.of(message) if is_cut else None
-    message.normalizer_spec.add_dummy_prefix = False
-    plain = serialize_model(message) if prefix else b""
-    return _Read(len(message.pieces), special, is_cut, prefix, Pairs.of(made if is_cut else []), merges, plain)
+    prefix, last = _or(message.normalizer_spec, "add_dummy_prefix", True), late_pieces(message)
+    is_cut, late = _is_cut(message) and last is not None, last or frozenset()
+    plain = without(message, late) if prefix or late else b""
+    merges = Merges.of(message, late) if is_cut else None
+    pairs = Pairs.of(_made(message, late) if is_cut else [])
+    superwords = _late(message, late, plain) if is_cut and late else None
+    return _Read(len(message.pieces), special, is_cut, prefix, pairs, merges, superwords, plain)
+
+
+def _made(message: Any, late: frozenset[int]) -> list[str]:
+    """Return the pieces that words are made of, a space for each U+2581."""
+    own = (p.piece for i, p in enumerate(message.pieces) if p.type not in _NOT_MADE and i not in late)
+    return [piece.replace(SPACE_SYMBOL, " ") for piece in own]
+
+
+def _late(message: Any, late: frozenset[int], plain: bytes) -> Late:
+    import sentencepiece
+
+    return Late.of(message, late, sentencepiece.SentencePieceProcessor(model_proto=plain))
 
 
 def _is_cut(message: Any) -> bool:

@@ -36,11 +36,14 @@ class Merges:
     bytes: Any  # int32[256]: the pieces of bytes
 
     @classmethod
-    def of(cls, message: Any) -> "Merges | None":
-        """Return the merges of a BPE model with byte fallback, None where only SentencePiece can make them."""
+    def of(cls, message: Any, late: frozenset[int] = frozenset()) -> "Merges | None":
+        """Return the merges of a BPE model with byte fallback, None where only SentencePiece can make them.
+
+        Pieces of `late` (ids) are left out.
+        """
         texts = [piece.piece.replace(SPACE_SYMBOL, " ") for piece in message.pieces]
         types = [piece.type if piece.HasField("type") else _TYPES["normal"] for piece in message.pieces]
-        learnt = [i for i, kind in enumerate(types) if kind == _TYPES["normal"] and texts[i]]
+        learnt = [i for i, kind in enumerate(types) if kind == _TYPES["normal"] and texts[i] and i not in late]
         own = [texts[i] for i, kind in enumerate(types) if kind == _TYPES["user_defined"]]
         letters, opens = np.full(POINTS, _NONE), np.zeros(POINTS, np.uint8)
         for i in learnt:
@@ -61,7 +64,7 @@ class Merges:
         for i in of_bytes:
             by_byte[int(texts[i][1:-1], 16)] = i
         scores = np.array([piece.score for piece in message.pieces], np.float32)
-        return cls(letters, opens, _pairs(texts, np.array(learnt, np.int32)), scores, by_byte)
+        return cls(letters, opens, table_of(*halves_of(texts, np.array(learnt, np.int32))), scores, by_byte)
 
     def encode(self, spans: Any, arena: Any, first: int, last: int) -> tuple[Any, Any, Any]:
         """Return ids, starts (int64[words + 1]) and which of the words first to last - 1 are left over (bool)."""
@@ -71,8 +74,8 @@ class Merges:
         return ids, starts, left.astype(bool)
 
 
-def _pairs(texts: list[str], learnt: Any) -> Any:
-    """Return the table of what two pieces make: every way to cut a piece in two pieces."""
+def halves_of(texts: list[str], learnt: Any) -> tuple[Any, Any]:
+    """Return every way to cut a piece in two pieces: left and right (int32[n, 2]), what they make (int32[n])."""
     words = [texts[i].encode() for i in learnt]
     sizes = np.array([len(word) for word in words], np.int64)
     data = np.frombuffer(b"".join(words) + bytes(PADDING), np.uint8)
@@ -82,10 +85,14 @@ def _pairs(texts: list[str], learnt: Any) -> Any:
     numbers, _, _ = look_up(np.concatenate([halves, np.zeros(PADDING, np.uint8)]), bounds, known, table)
     numbers = numbers.reshape(-1, 2)
     there = (numbers < known).all(axis=1)  # the order of pieces is that of the table: each came once
-    left, right = learnt[numbers[there, 0]], learnt[numbers[there, 1]]
-    keys = ((left.astype(np.uint64) << _HALF) | right.astype(np.uint64)) + _ONE
+    return learnt[numbers[there]], learnt[made[there]]
+
+
+def table_of(both: Any, made: Any) -> Any:
+    """Return the table (Merges.pairs) of what two pieces make; `both` int32[n, 2], each once."""
+    keys = ((both[:, 0].astype(np.uint64) << _HALF) | both[:, 1].astype(np.uint64)) + _ONE
     pairs = np.zeros(2 << max(4, int(2 * len(keys)).bit_length()), np.uint64)
-    _enter(pairs, keys, learnt[made[there]].astype(np.uint64))
+    _enter(pairs, keys, made.astype(np.uint64))
     return pairs
 
 
@@ -121,7 +128,7 @@ def _enter(pairs: Any, keys: Any, made: Any) -> None:
 
 
 @kernel
-def _made(pairs: Any, left: Any, right: Any) -> Any:
+def made_of(pairs: Any, left: Any, right: Any) -> Any:
     """Return the piece that two pieces make, -1 for none."""
     if left < 0 or right < 0:
         return np.int64(-1)
@@ -152,10 +159,10 @@ def _symbols(arena: Any, start: Any, end: Any, letters: Any, opens: Any, symbols
 
 
 @kernel
-def _merge(count: Any, symbols: Any, places: Any, made: Any, pairs: Any, scores: Any) -> Any:
+def merge_symbols(count: Any, symbols: Any, places: Any, made: Any, pairs: Any, scores: Any) -> Any:
     """Merge neighbours, the best first, the leftmost of equals; return how many symbols are left."""
     for k in range(count - 1):
-        made[k] = _made(pairs, symbols[k], symbols[k + 1])
+        made[k] = made_of(pairs, symbols[k], symbols[k + 1])
     while True:
         best, score = -1, np.float32(0)
         for k in range(count - 1):
@@ -169,9 +176,9 @@ def _merge(count: Any, symbols: Any, places: Any, made: Any, pairs: Any, scores:
         places[count - 1] = places[count]
         count -= 1
         if best > 0:
-            made[best - 1] = _made(pairs, symbols[best - 1], symbols[best])
+            made[best - 1] = made_of(pairs, symbols[best - 1], symbols[best])
         if best < count - 1:
-            made[best] = _made(pairs, symbols[best], symbols[best + 1])
+            made[best] = made_of(pairs, symbols[best], symbols[best + 1])
 
 
 @kernel
@@ -196,7 +203,7 @@ def _encode(
         if count < 0:
             left[word - first] = 1
         else:
-            count = _merge(count, symbols, places, made, pairs, scores)
+            count = merge_symbols(count, symbols, places, made, pairs, scores)
         for k in range(count):
             if symbols[k] >= 0:
                 ids[at] = symbols[k]

@@ -57,3 +57,20 @@ class TrainLedger(Tallied):
         """Say whether every character is trained or accounted for."""
         lost = self.literal_pieces + self.tabs + self.reserved + self.nul
         return self.characters + self.added == self.trained + lost
+
+
+@dataclass(frozen=True)
+class PhraseLedger(Tallied):
+    """What counting phrases did with the tokens of its texts."""
+
+    documents: int = 0
+    tokens: int = 0
+    units: int = 0  # of these: whole words that are one token, with a letter and no digit
+    phrases: int = 0  # occurrences: pairs of units, or rows of pairs that were kept
+    counted: int = 0
+    over_long: int = 0  # of more than max_bytes
+
+    @property
+    def balanced(self) -> bool:
+        """Say whether every phrase is counted or accounted for."""
+        return self.phrases == self.counted + self.over_long

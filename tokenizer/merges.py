@@ -141,7 +141,7 @@ def sink(signs: Any, queue: Any, n: Any, taken: Any) -> None:
 
 
 @kernel
-def _next_pair(signs: Any, symbols: Any, pairs: Any, queue: Any, state: Any) -> Any:
+def next_pair(signs: Any, symbols: Any, pairs: Any, queue: Any, state: Any) -> Any:
     """Return the next pair to merge, off the heap, or -1. `state` is [entries, floor, pairs].
 
     The heap holds pairs with a count of at least `floor`; when it's empty, the floor comes down by half.
@@ -272,7 +272,7 @@ def merge_all(text: Any, symbols: Any, pairs: Any, queue: Any, texts: Any, state
     """
     new, signs = limits[2], text.letters
     while new < limits[3]:
-        best = _next_pair(signs, symbols, pairs, queue, state)
+        best = next_pair(signs, symbols, pairs, queue, state)
         if best == _NO_PAIR:
             break
         new_symbol(symbols, pairs, best, new)

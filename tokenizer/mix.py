@@ -7,20 +7,22 @@ Japanese and Chinese, are thinned instead of cut off. The coin is a hash of the 
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from filters.native import kernel, mix64
+from filters.native import kernel, mix64, string_buffers
 from tokenizer.alphabet import alphabet
 from tokenizer.balance import Balance, group_weights
-from tokenizer.count import COUNTS, characters, relation
+from tokenizer.count import COUNTS, relation
+from tokenizer.gather import tally_code_points
 from tokenizer.groups import Group
 
 MAX_ROWS = 8_000_000  # fixed: never read from the machine
 _SALT = np.uint64(0x746F6B656E697A65)
+_ALPHABET_ROWS = 1 << 20  # that are sorted by language at once
 _LIGHTEST = 16  # what the lightest row of a weighted mixture counts: rounding stays below 3 %
 _MOST = float(1 << 60)  # of all counts together
 
@@ -65,8 +67,10 @@ def sizes_of(table: Iterable[pa.RecordBatch], groups: Mapping[int, Group], per_d
     for batch in table:
         mass = pc.utf8_length(batch["word"]).to_numpy().astype(np.int64) * _counted(batch, per_document_cap)
         keys, places = np.unique(batch["group"].to_numpy(), return_inverse=True)
-        for i, key in enumerate(keys.tolist()):
-            sizes[key] = sizes.get(key, 0) + int(mass[places == i].sum())
+        sums = np.zeros(len(keys), np.int64)
+        np.add.at(sums, places, mass)
+        for key, size in zip(keys.tolist(), sums.tolist(), strict=True):
+            sizes[key] = sizes.get(key, 0) + size
     if unnamed := sorted(set(sizes) - set(groups)):
         raise ValueError(f"{len(unnamed)} groups of the counts have no name, {unnamed[0]:016x} for one")
     return {groups[key]: size for key, size in sizes.items()}
@@ -174,10 +178,20 @@ def mix(
 
     The table is read three times: for sizes, for tau, for the rows. Equal tables, in any batches, give equal rows.
     """
-    sizes = sizes_of(table(), groups, balance.per_document_cap)
-    chosen = group_weights(sizes, balance)
+    chosen = group_weights(sizes_of(table(), groups, balance.per_document_cap), balance)
+    return mix_weighted(table, chosen, balance.per_document_cap, max_rows, parts)
+
+
+def mix_weighted(
+    table: Table,
+    chosen: dict[Group, float],
+    per_document_cap: bool = False,
+    max_rows: int = MAX_ROWS,
+    parts: Mapping[int, int] | None = None,
+) -> tuple[Iterator[pa.RecordBatch], Mixture]:
+    """Return rows as `mix` does, of groups with weights that were chosen before."""
     weights = {group.key: weight for group, weight in chosen.items()}
-    weighing = _Weighing(weights, parts or {}, balance.per_document_cap)
+    weighing = _Weighing(weights, parts or {}, per_document_cap)
     heavy = [(sums, _lengths(words)) for _, words, _, sums, _ in _added_up(table(), weighing)]
     all_weights = np.concatenate([sums for sums, _ in heavy] or [np.zeros(0)])
     tau = threshold(all_weights, max_rows)
@@ -187,6 +201,48 @@ def mix(
     kept = [sampled.of(*each) for each in _added_up(table(), weighing)]
     made = Mixture(int((all_weights > 0).sum()), sum(b.num_rows for b in kept), tau, scale, mass, sampled.mass, chosen)
     return iter(kept), made
+
+
+class Heaviest(NamedTuple):
+    """The words of a table that weigh most."""
+
+    words: list[str]  # heaviest first, then by text
+    weights: Any  # float64[words]
+    left_out: float  # weight of the heaviest word that is not among them, 0 where all are
+    all_words: int  # of the table, with a weight
+
+
+def heaviest(table: Table, chosen: Mapping[Group, float], per_document_cap: bool, most: int) -> Heaviest:
+    """Return about the `most` heaviest words, with all that weigh as much as the last one.
+
+    Where that would be more than twice as many, words of that weight are left out instead.
+    """
+    weighing = _Weighing({group.key: weight for group, weight in chosen.items()}, {}, per_document_cap)
+    held: list[tuple[float, str]] = []
+    left_out, floor, count = 0.0, 0.0, 0
+    for _, words, _, sums, _ in _added_up(table(), weighing):
+        count += int((sums > 0).sum())
+        left_out = max(left_out, float(sums[sums <= floor].max(initial=0.0)))
+        stays: Any = np.flatnonzero(sums > floor)
+        held += zip(sums[stays].tolist(), words.take(pa.array(stays)).to_pylist(), strict=True)
+        if len(held) > 4 * most:
+            held, lightest = _cut_off(held, most)
+            floor = left_out = max(floor, left_out, lightest)
+    held, lightest = _cut_off(held, most)
+    held.sort(key=lambda each: (-each[0], each[1].encode()))
+    found = np.array([weight for weight, _ in held], np.float64)
+    return Heaviest([word for _, word in held], found, max(left_out, lightest), count)
+
+
+def _cut_off(held: list[tuple[float, str]], most: int) -> tuple[list[tuple[float, str]], float]:
+    """Return those that stay and the weight of the heaviest that goes, 0 where none does."""
+    if len(held) <= most:
+        return held, 0.0
+    weights = np.array([weight for weight, _ in held])
+    last = float(np.partition(weights, len(weights) - most)[len(weights) - most])
+    goes = weights < last if int((weights >= last).sum()) <= 2 * most else weights <= last
+    kept = [each for each, is_gone in zip(held, goes.tolist(), strict=True) if not is_gone]
+    return kept, float(weights[goes].max(initial=0.0))
 
 
 def _lengths(words: Any) -> Any:
@@ -218,24 +274,44 @@ class _Sample:
         return pa.RecordBatch.from_arrays(columns, schema=COUNTS)
 
 
+def _joined(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[Any]:
+    """Give the same rows in batches of at least `rows`, but for the last."""
+    held: list[pa.RecordBatch] = []
+    for batch in batches:
+        held.append(batch)
+        if sum(each.num_rows for each in held) >= rows:
+            yield pa.Table.from_batches(held).combine_chunks().to_batches()[0]
+            held = []
+    if sum(each.num_rows for each in held):
+        yield pa.Table.from_batches(held).combine_chunks().to_batches()[0]
+
+
 def language_alphabets(table: Table, groups: Mapping[int, Group], coverage: float) -> Any:
     """Return the code points that cover each language by itself, in any of them: int64[n], most frequent first.
 
     One threshold over all languages would starve a small one of its letters.
     """
-    tallies: dict[str, Any] = {}
-    for batch in table():
-        keys = batch["group"].to_numpy()
-        for key in np.unique(keys).tolist():
-            found = characters([batch.filter(pa.array(keys == key))])
-            tally = tallies.setdefault(groups[key].language, {})
-            for character, count in zip(found["character"].to_pylist(), found["count"].to_pylist(), strict=True):
-                tally[ord(character)] = tally.get(ord(character), 0) + count
+    found: dict[str, list[tuple[Any, Any]]] = {}
+    tally = np.zeros(0x110000, np.int64)
+    names = sorted({group.language for group in groups.values()})
+    for batch in _joined(table(), _ALPHABET_ROWS):
+        keys, places = np.unique(batch["group"].to_numpy(), return_inverse=True)
+        language = np.searchsorted(names, [groups[key].language for key in keys.tolist()])[places]
+        order = np.argsort(language, kind="stable")
+        words, counts = batch["word"].take(pa.array(order)), batch["count"].to_numpy()[order]
+        bounds = np.searchsorted(language[order], np.arange(len(names) + 1))
+        for number in np.unique(language).tolist():
+            first, last = int(bounds[number]), int(bounds[number + 1])
+            tally_code_points(*string_buffers(words.slice(first, last - first)), counts[first:last], tally)
+            points = np.flatnonzero(tally)
+            found.setdefault(names[number], []).append((points, tally[points]))
+            tally[points] = 0
     total = np.zeros(0x110000, np.int64)
     needed: set[int] = set()
-    for language in sorted(tallies):
+    for name in sorted(found):
         own = np.zeros(0x110000, np.int64)
-        own[list(tallies[language])] = list(tallies[language].values())
+        for points, counts in found[name]:
+            own[points] += counts
         total += own
         needed |= set(alphabet(own, coverage).tolist())
     points = np.array(sorted(needed), np.int64)

@@ -3,6 +3,9 @@
 Everything follows from the mixture's manifest, a seed and the number of the sample, so a restarted trainer, or one
 with another number of workers, reads the very same samples. Nothing is held but the index of groups; a file's sha256
 is checked before its first token is handed out.
+
+A sample is cut from the stream, through documents. Of a conversation that began in another sample nothing is learnt:
+what is learnt must see what stands before it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,6 +20,7 @@ from manifests.reader import ManifestError, Position, locate, shard_of
 from manifests.shards import Shard
 from manifests.store import Store
 from tokenizer.groups import Group
+from tokenizer.megatron import read_index
 from tokenizer.mixture_order import key_of, permuted
 
 BLOCK = 1024  # samples whose places are computed at once
@@ -31,7 +35,7 @@ class Sample:
     group: Group
     epoch: int
     tokens: Any  # uint16 or int32[sequence_tokens]
-    mask: Any  # uint8[sequence_tokens], 1 is learnt; None where all is
+    mask: Any  # uint8[sequence_tokens], 1 is learnt (never before the first beginning); None where all is
 
 
 @dataclass(frozen=True)
@@ -130,11 +134,13 @@ class Stream:
         self.store, self.dtype = store, dtype
         try:
             self.shards = [shards[f"{prefix}.bin"] for prefix in prefixes]
+            self.indexes = [shards[f"{prefix}.idx"] for prefix in prefixes]
         except KeyError as error:
             raise ManifestError(f"the mixture names {error}, and the tokens hold no such file") from error
         self.masks = [shards.get(f"{prefix}.mask.bin") for prefix in prefixes]
         self.ends = np.cumsum([shard.bytes // dtype.itemsize for shard in self.shards])
         self.files: dict[str, BinaryIO] = {}
+        self.beginnings: dict[int, Any] = {}  # of a file's documents, and the file's end: int64
 
     @property
     def tokens(self) -> int:
@@ -143,17 +149,33 @@ class Stream:
 
     def read(self, first: int, count: int) -> tuple[Any, Any]:
         """Return `count` tokens from the first on (of an endless stream) and their mask, None where all is learnt."""
-        tokens, masks = [], []
+        tokens: list[Any] = []
+        masks: list[Any] = []
+        rest = 0
         while count:
             at = first % self.tokens
             number = int(np.searchsorted(self.ends, at, "right"))
             begin = int(self.ends[number - 1]) if number else 0
             size = min(count, int(self.ends[number]) - at)
+            if not tokens and self.masks[number] is not None:
+                rest = self._rest(number, at - begin)
             tokens.append(self._range(self.shards[number], at - begin, size, self.dtype))
             if (mask := self.masks[number]) is not None:
                 masks.append(self._range(mask, at - begin, size, np.dtype(np.uint8)))
             first, count = first + size, count - size
-        return np.concatenate(tokens), np.concatenate(masks) if masks else None
+        learnt = np.concatenate(masks) if masks else None
+        if learnt is not None:
+            learnt[:rest] = 0
+        return np.concatenate(tokens), learnt
+
+    def _rest(self, number: int, at: int) -> int:
+        """Return how many tokens from `at` on are of a document that began before."""
+        if number not in self.beginnings:
+            data = self._file(self.indexes[number]).read()
+            index = read_index(data, self.shards[number].bytes)
+            self.beginnings[number] = index.starts()[index.documents]
+        beginnings = self.beginnings[number]
+        return int(beginnings[np.searchsorted(beginnings, at)]) - at
 
     def _range(self, shard: Shard, first: int, count: int, dtype: Any) -> Any:
         file = self._file(shard)

@@ -1,6 +1,6 @@
 """What is wrong with pieces: never used, hardly used, not to be reached, seen often in few texts; inequality."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -44,26 +44,45 @@ def unreachable(model: bytes) -> list[str]:
     return [encoder.pieces[i] for i, found in zip(learnt, ids, strict=True) if found.tolist() != [i]]
 
 
-class Usage:
-    """How often each piece stands in the counted words: uses, and in how many texts at most."""
+def _spaced(counts: pa.RecordBatch) -> Iterator[tuple[pa.RecordBatch, list[str]]]:
+    """Give parts of a table and their words, a space for each U+2581."""
+    for at in range(0, counts.num_rows, _BATCH):
+        part = counts.slice(at, _BATCH)
+        yield part, [word.replace("\u2581", " ") for word in part["word"].to_pylist()]
 
-    def __init__(self, model: bytes, documents: int) -> None:
+
+class Usage:
+    """How often each piece stands in the counted words: uses, and in how many texts at most.
+
+    Counts of words can't see pieces over several of them: give the model as it was before these came as `words`, and
+    the rows of phrases in which they were found. What is used across the head of a longer word is not seen.
+    """
+
+    def __init__(self, model: bytes, documents: int, words: bytes | None = None) -> None:
         self.documents = documents  # texts that were counted
-        self.encoder = SentencePiece(without_prefix(model))
+        self.whole = SentencePiece(without_prefix(model))
+        self.encoder = self.whole if words is None else SentencePiece(without_prefix(words))
         self.message = parse_model(model)
-        self.uses = np.zeros(self.encoder.size, np.int64)
-        self.texts = np.zeros(self.encoder.size, np.int64)
+        self.uses = np.zeros(self.whole.size, np.int64)
+        self.texts = np.zeros(self.whole.size, np.int64)
 
     def add(self, counts: pa.RecordBatch) -> None:
         """Add the words of a table (schema COUNTS), each encoded once."""
-        for at in range(0, counts.num_rows, _BATCH):
-            part = counts.slice(at, _BATCH)
-            words = [word.replace("\u2581", " ") for word in part["word"].to_pylist()]
-            ids = self.encoder.encode(words)
-            sizes = np.array([len(i) for i in ids], np.int64)
-            flat = np.concatenate([np.zeros(0, np.int32), *ids])
-            np.add.at(self.uses, flat, np.repeat(part["count"].to_numpy(), sizes))
-            np.add.at(self.texts, flat, np.repeat(part["documents"].to_numpy(), sizes))
+        for part, words in _spaced(counts):
+            self._tally(self.encoder.encode(words), part["count"].to_numpy(), part["documents"].to_numpy())
+
+    def add_phrases(self, counts: pa.RecordBatch) -> None:
+        """Add the phrases of a table: what they encode to stands in the place of their words, which `add` counted."""
+        for part, phrases in _spaced(counts):
+            count, documents = part["count"].to_numpy(), part["documents"].to_numpy()
+            self._tally(self.whole.encode(phrases), count, documents)
+            self._tally(self.encoder.encode(phrases), -count, np.zeros_like(documents))
+
+    def _tally(self, ids: list[Any], count: Any, documents: Any) -> None:
+        sizes = np.array([len(i) for i in ids], np.int64)
+        flat = np.concatenate([np.zeros(0, np.int32), *ids])
+        np.add.at(self.uses, flat, np.repeat(count, sizes))
+        np.add.at(self.texts, flat, np.repeat(documents, sizes))
 
     def found(self) -> dict[str, Any]:
         """Return how many learnt pieces are never or hardly used, and those of many uses in very few texts."""
@@ -79,5 +98,5 @@ class Usage:
             "never_used": int((learnt & (self.uses == 0)).sum()),
             "rarely_used": int((learnt & (self.uses > 0) & (self.uses < RARE)).sum()),
             "bursty": len(glitches),
-            "burstiest": [self.encoder.pieces[i] for i in worst[:SHOWN]],
+            "burstiest": [self.whole.pieces[i] for i in worst[:SHOWN]],
         }

@@ -1,6 +1,6 @@
 """What a vocabulary is trained with; the defaults are those of Gemma's tokenizers."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 SPACE_SYMBOL = "\u2581"
@@ -15,6 +15,7 @@ _SPECIAL = {
 _NAMES = ("pad", "eos", "bos", "unk")
 _ROLES = {"gemma": ("<pad>", "<eos>", "<bos>", "<unk>"), "llama": ("<pad>", "</s>", "<s>", "<unk>")}
 MODALITIES = ("image", "audio", "video")
+_SUPERWORDS = ("superwords", "superword_words", "superword_characters", "superword_signs")
 # What a symbol of one's own can't hold: it would reach over a word's edge, or break a row.
 _FORBIDDEN = frozenset(f" \t\n\r\0{BOUNDARY}{SPACE_SYMBOL}{UNKNOWN_SYMBOL}")
 
@@ -49,6 +50,10 @@ class TrainSettings:
     max_digits: int = 0  # where digits aren't split: the longest group of them in a piece, 0 for any
     script_free: Literal["none", "code", "all"] = "none"  # words of which kind make pieces of several scripts
     picky: float = 0.0  # (0, 1]: a piece of which merges took at least this share gives its id to another; 0 is off
+    superwords: int = 0  # ids, of those of vocab_size, that go to pieces over several words
+    superword_words: int = 4  # [2, 16]: words of a superword at most
+    superword_characters: int = 32  # [3, 512]: characters of a superword at most, spaces counted
+    superword_signs: bool = False  # punctuation and other signs count as words of a superword
     num_threads: int = 1  # changes no byte of the model
 
     def __post_init__(self) -> None:
@@ -62,6 +67,7 @@ class TrainSettings:
         self._check_runs()
         self._check_symbols()
         self._check_options()
+        self._check_superwords()
         if self.vocab_size <= len(self.fixed_pieces):
             raise ValueError(
                 f"vocab_size={self.vocab_size} leaves no room beside {len(self.fixed_pieces)} fixed pieces "
@@ -99,6 +105,36 @@ class TrainSettings:
             raise ValueError(f"max_digits={self.max_digits} and split_digits=True: a digit alone is in no group")
         if self.algorithm == "unigram" and (only := self.own_options):
             raise ValueError(f"{', '.join(only)}: goes with algorithm bpe, not unigram")
+
+    def _check_superwords(self) -> None:
+        for name, least, most in (("superword_words", 2, 16), ("superword_characters", 3, 512)):
+            if not least <= getattr(self, name) <= most:
+                raise ValueError(f"{name}={getattr(self, name)} is not in [{least}, {most}]")
+        if self.superwords < 0 or (self.superwords and self.words_alone <= len(self.fixed_pieces)):
+            raise ValueError(
+                f"superwords={self.superwords} of vocab_size={self.vocab_size} leaves no room beside "
+                f"{len(self.fixed_pieces)} fixed pieces, or is below 0"
+            )
+        if self.superwords and self.algorithm == "unigram":
+            raise ValueError("superwords: goes with algorithm bpe, not unigram, which knows no order of merges")
+        if self.superwords and not self.byte_fallback:
+            raise ValueError("superwords: needs byte_fallback=True, so that every token has its place in the text")
+
+    @property
+    def words_alone(self) -> int:
+        """Pieces that are learnt, or fixed, before superwords."""
+        return self.vocab_size - self.superwords
+
+    @property
+    def first_stage(self) -> "TrainSettings":
+        """Settings of the vocabulary that superwords are added to."""
+        return replace(self, vocab_size=self.words_alone, superwords=0)
+
+    @property
+    def described(self) -> dict[str, Any]:
+        """Return what decides the pieces; what is off stands in no digest."""
+        off = {"num_threads"} if self.superwords else {"num_threads", *_SUPERWORDS}
+        return {name: value for name, value in asdict(self).items() if name not in off}
 
     @property
     def own_options(self) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from tokenizer.alphabet import usable
 from tokenizer.assemble import assemble
 from tokenizer.ledger import TrainLedger
 from tokenizer.model import parse_model, serialize_model
@@ -121,6 +122,9 @@ def train(
         raise ValueError(f"an alphabet of one's own goes with engine own, not {engine}")
     if settings.own_options and engine != "own":
         raise ValueError(f"{', '.join(settings.own_options)}: goes with engine own, not {engine}")
+    if settings.superwords:
+        raise ValueError("superwords: come from phrases; train `settings.first_stage`, then tokenizer.superwords")
+    alphabet = alphabet if alphabet is None else usable(alphabet, settings)
     if parallel:
         _check_parity(settings, engine)
     lines = _Lines(read_counts(counts) if isinstance(counts, Path | str) else counts, settings, bool(parallel))

@@ -11,6 +11,7 @@ import json
 import re
 from typing import Any
 
+from tokenizer.encode_late import reaches_over
 from tokenizer.model import PIECE_TYPES, parse_model
 from tokenizer.settings import SPACE_SYMBOL
 
@@ -130,9 +131,15 @@ def tiktoken_ranks(model: bytes) -> bytes:
 
 
 def tiktoken_pattern(model: bytes) -> str:
-    """Return the regular expression that tiktoken cuts texts by: user-defined pieces, longest first; words."""
-    own = sorted((p.replace(SPACE_SYMBOL, " ") for p in _user_defined(parse_model(model))), key=lambda p: (-len(p), p))
+    """Return the regular expression that tiktoken cuts texts by: user-defined pieces, longest first; words.
+
+    Where pieces reach over several words, what stands between user-defined pieces is not cut.
+    """
+    message = parse_model(model)
+    own = sorted((p.replace(SPACE_SYMBOL, " ") for p in _user_defined(message)), key=lambda p: (-len(p), p))
     symbols = "|".join(re.escape(piece) for piece in own)
+    if any(reaches_over(piece) for piece, _ in _normal(message)):
+        return rf"{symbols}|(?:(?!{symbols})[\s\S])+" if own else r"[\s\S]+"
     if not own:
         return r" *[^ ]+| +"
     return rf"{symbols}| ?(?:(?!{symbols})[^ ])+| "

@@ -109,6 +109,9 @@ class TokenizerData:
     bursty: tuple[str, ...] = ()  # pieces of many uses in few texts
     same: tuple[Pieces, ...] = ()  # the same sentences in several languages, English among them
     lossless: tuple[int, int] | None = None  # measured texts that come back as they were, of how many
+    superwords: tuple[str, ...] = ()  # first pieces over several words
+    superword_count: int = 0
+    superwords_exact: bool = True  # what all pairs of words would have given
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,14 @@ def _facts(model: TokenizerData) -> list[str | Html]:
     kind = f"SentencePiece {model.algorithm.upper()} model with "
     digest = [", sha256 ", tag("code", model.digest[:16])] if model.digest else []
     used = f" {whole(model.used_pieces)} of the pieces occur in the text measured." if model.used_pieces else ""
-    return [kind, tag("b", whole(model.vocabulary)), f" pieces{trained}", *digest, ".", used]
+    return [kind, tag("b", whole(model.vocabulary)), f" pieces{trained}", *digest, ".", used, *_superwords(model)]
+
+
+def _superwords(model: TokenizerData) -> list[str | Html]:
+    if not model.superword_count:
+        return []
+    part = "" if model.superwords_exact else " (learnt from the most frequent pairs of words, not from all)"
+    return [f" {whole(model.superword_count)} reach over several words{part}: ", *_listed(model.superwords), "."]
 
 
 def _kinds(model: TokenizerData) -> Html | None:
@@ -129,7 +136,8 @@ def _waste(model: TokenizerData) -> Html | None:
     if model.learnt_pieces is None:
         return None
     idle = f"{whole(model.never_used or 0)} ({percent(model.never_used or 0, model.learnt_pieces)})"
-    said: list[str | Html] = [f"Of {whole(model.learnt_pieces)} learnt pieces {idle} stand in no counted word, "]
+    counted = "word or phrase" if model.superword_count else "word"
+    said: list[str | Html] = [f"Of {whole(model.learnt_pieces)} learnt pieces {idle} stand in no counted {counted}, "]
     said.append(f"{whole(model.unreachable or 0)} can't be reached by their own text.")
     if model.lossless:
         came, of = model.lossless

@@ -28,7 +28,7 @@ def tokenizer_data(store: Store, trained: Manifest, samples: Iterable[Sample]) -
     model = next(shard for shard in trained["shards"] if shard["kind"] == "model")
     processor: Any = sentencepiece.SentencePieceProcessor(model_proto=store.read(model["name"]))
     evaluation, mixture = trained["statistics"]["evaluation"], trained["statistics"]["mixture"]
-    pieces = mixture.get("pieces", {})
+    pieces, over = mixture.get("pieces", {}), mixture.get("superwords", {})
     ids = range(processor.get_piece_size())
     texts = [processor.id_to_piece(i) for i in ids if not processor.is_byte(i) and not processor.is_control(i)]
     byte_pieces = sum(processor.is_byte(i) for i in ids)
@@ -49,6 +49,9 @@ def tokenizer_data(store: Store, trained: Manifest, samples: Iterable[Sample]) -
         unreachable=pieces.get("unreachable"),
         bursty=tuple(pieces.get("burstiest", ())),
         lossless=_lossless(evaluation.get("languages", {})),
+        superwords=tuple(over.get("first", ())[:12]),
+        superword_count=over.get("superwords", 0),
+        superwords_exact=over.get("exact", True),
     )
 
 

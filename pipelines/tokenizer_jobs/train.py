@@ -1,7 +1,7 @@
 """A model from a table of counts, and the files that other tools read it from. No text is read."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,8 @@ from manifests.shards import Shard
 from manifests.store import Store
 from pipelines.recipe import Tokenizer
 from pipelines.tokenizer_jobs.count import Counts
+from pipelines.tokenizer_jobs.phrases import SuperwordsJob
+from tokenizer.groups import Group
 from tokenizer.mix import Mixture, language_alphabets, mix, parts_by_kind, parts_by_language
 from tokenizer.model import parse_model
 from tokenizer.pieces_report import Usage, unreachable
@@ -39,7 +41,7 @@ class Training:
         settings = self.block.train_settings()
         self.settings = settings
         self.parallel = parallel_texts(self.block.parity)
-        self.named = {name: value for name, value in asdict(settings).items() if name != "num_threads"}
+        self.named = settings.described
 
     def described(self) -> dict[str, Any]:
         """Return what decides the model's bytes beside the counts."""
@@ -47,15 +49,17 @@ class Training:
         parity = {"parity": said} if said else {}
         return {"train": self.named, "mix": self.block.mix.model_dump(), "version": VERSION, **parity}
 
-    def run(self, counts: Counts) -> tuple[list[Shard], dict[str, Any]]:
-        """Return the files, the .model first, and what mixing, training and counting say about it."""
-        key = digest_of({"table": [shard["sha256"] for shard in counts.shards], **self.described()})
+    def run(self, counts: Counts, job: SuperwordsJob | None = None) -> tuple[list[Shard], dict[str, Any]]:
+        """Return the files, the .model first, and what mixing, training and counting say about it.
+
+        `job` counts phrases, where the settings ask for superwords.
+        """
+        more = job.described() if job else {}
+        key = digest_of({"table": [shard["sha256"] for shard in counts.shards], **self.described(), **more})
         stem = f"{JOB}/model/{key[:32]}"
         if self.store.size(f"{stem}.json") is None:
-            made, trained = self._train(counts)
-            said = _described(made) | {"trained": asdict(trained.ledger), "pieces": _pieces(trained.model, counts)}
-            said["chunks"] = trained.sampling._asdict() if trained.sampling else None
-            for name, data in exports(trained.model).items():
+            said, model = self._superwords(stem, counts, job) if job else self._words(counts)
+            for name, data in exports(model).items():
                 put_same(self.store, f"{stem}{name}", data)
             put_same(self.store, f"{stem}.json", canonical_json(said))
         pieces = len(parse_model(self.store.read(f"{stem}.model")).pieces)
@@ -63,11 +67,36 @@ class Training:
         files = [_file(self.store, f"{stem}{suffix}", kind, pieces) for suffix, kind in names]
         return files, read_json(self.store, f"{stem}.json", what="mixture")
 
+    def _words(self, counts: Counts) -> tuple[dict[str, Any], bytes]:
+        """Train the pieces within words; return what is said of them, and the model."""
+        made, trained = self._train(counts)
+        said = _described(made) | {"trained": asdict(trained.ledger)}
+        if not self.settings.superwords:
+            said["pieces"] = _pieces(trained.model, counts)
+        said["chunks"] = trained.sampling._asdict() if trained.sampling else None
+        return said, trained.model
+
+    def _superwords(self, stem: str, counts: Counts, job: SuperwordsJob) -> tuple[dict[str, Any], bytes]:
+        """Train both stages; the first one waits in the store, so that a killed job does not train it again."""
+        first = f"{stem}.words"
+        if self.store.size(f"{first}.json") is None:
+            said, model = self._words(counts)
+            put_same(self.store, f"{first}.model", model)
+            put_same(self.store, f"{first}.json", canonical_json(said))
+        said, model = read_json(self.store, f"{first}.json", what="mixture"), self.store.read(f"{first}.model")
+        weights = {Group(*named): weight for *named, weight in said["weights"]}
+        mix_block = self.block.mix
+        grown, found = job.run(f"{first}.model", weights, mix_block.per_document_cap, mix_block.max_rows)
+        if self.settings.hard_limit and len(found.superwords.pieces) < self.settings.superwords:
+            raise TooFewPhrases(self.settings.superwords, len(found.superwords.pieces))
+        pieces = _pieces(grown, counts, model, found.rows.batches())
+        return said | {"superwords": found.as_json(), "pieces": pieces}, grown
+
     def _train(self, counts: Counts) -> tuple[Mixture, Trained]:
         def table() -> Iterator[pa.RecordBatch]:
             return counts.batches()
 
-        block = self.block
+        block, settings = self.block, self.settings.first_stage
         parts = parts_by_kind(counts.groups) if self.settings.script_free == "code" else {}
         if self.parallel:
             parts = parts_by_language(counts.groups, [*self.parallel])
@@ -76,9 +105,7 @@ class Training:
         rows, made = mix(table, counts.groups, block.mix.balance(), most * WORDS_A_CHUNK if is_own else most, parts)
         coverage = self.settings.character_coverage
         letters = language_alphabets(table, counts.groups, coverage) if block.mix.alphabet_by_language else None
-        return made, train(
-            rows, self.settings, block.engine, letters, [*self.parallel.values()], most if is_own else None
-        )
+        return made, train(rows, settings, block.engine, letters, [*self.parallel.values()], most if is_own else None)
 
 
 def parallel_texts(folder: str | None) -> dict[str, str]:
@@ -94,11 +121,26 @@ def parallel_texts(folder: str | None) -> dict[str, str]:
     return texts
 
 
-def _pieces(model: bytes, counts: Counts) -> dict[str, Any]:
-    """Return what the pieces are worth on the words that were counted."""
-    usage, lost = Usage(model, counts.manifest["characters"]["documents"]), unreachable(model)
+class TooFewPhrases(ValueError):
+    """The corpus doesn't hold that many superwords."""
+
+    def __init__(self, asked: int, largest: int) -> None:
+        """Name both numbers."""
+        super().__init__(
+            f"superwords={asked} is more than the phrases of these texts make: the largest possible is {largest} "
+            "(or set hard_limit=False to take what there is)"
+        )
+
+
+def _pieces(
+    model: bytes, counts: Counts, words: bytes | None = None, phrases: Iterable[pa.RecordBatch] = ()
+) -> dict[str, Any]:
+    """Return what the pieces are worth on the words, and phrases, that were counted."""
+    usage, lost = Usage(model, counts.manifest["characters"]["documents"], words), unreachable(model)
     for batch in counts.batches():
         usage.add(batch)
+    for batch in phrases:
+        usage.add_phrases(batch)
     return {**usage.found(), "unreachable": len(lost), "unreachable_pieces": lost[:24]}
 
 
