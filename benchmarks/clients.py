@@ -10,6 +10,7 @@ import hashlib
 import io
 import json
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 Seen = dict[str, dict[str, str]]
@@ -273,6 +274,54 @@ def read_energon_sequence_decoded(folder: Path) -> Seen:
     }
 
 
+def read_megatron(folder: Path) -> Seen:
+    """megatron-core's IndexedDataset, memory-mapped and not: each document's tokens, the lengths of its sequences."""
+    import numpy
+    from megatron.core.datasets.indexed_dataset import IndexedDataset
+
+    seen: Seen = {}
+    for prefix in token_prefixes(folder):
+        for mapped in (True, False):
+            found = IndexedDataset(str(folder / prefix), mmap=mapped)
+            bounds = found.document_indices.tolist()
+            for number, (first, last) in enumerate(pairwise(bounds)):
+                rows = [numpy.asarray(found[n], numpy.int64) for n in range(first, last)]
+                fields = {
+                    "tokens": sha(numpy.concatenate(rows).tobytes()),
+                    "lengths": sha(json.dumps([len(row) for row in rows])),
+                }
+                assert seen.setdefault(f"{prefix}#{number}", fields) == fields
+    return seen
+
+
+def token_prefixes(folder: Path) -> list[str]:
+    """Return the pairs of files below a store, those of masks left out."""
+    found = (path.with_suffix("").relative_to(folder).as_posix() for path in folder.glob("tokens/data/**/*.idx"))
+    return sorted(prefix for prefix in found if not prefix.endswith(".mask"))
+
+
+def twin_megatron(folder: Path) -> Seen:
+    """megatron-core's IndexedDatasetBuilder over the documents that its reader finds: the files' sha256."""
+    import numpy
+    import torch
+    from megatron.core.datasets.indexed_dataset import IndexedDataset, IndexedDatasetBuilder
+
+    ours, theirs = {}, {}
+    for prefix in token_prefixes(folder):
+        found, out = IndexedDataset(str(folder / prefix)), folder / "twin"
+        builder = IndexedDatasetBuilder(str(out) + ".bin", dtype=found.index.dtype)
+        bounds = found.document_indices.tolist()
+        for first, last in pairwise(bounds):
+            rows = [numpy.asarray(found[n]) for n in range(first, last)]
+            whole = numpy.concatenate(rows).astype(numpy.int64)
+            builder.add_document(torch.from_numpy(whole), [len(row) for row in rows])
+        builder.finalize(str(out) + ".idx")
+        for suffix in (".bin", ".idx"):
+            ours[prefix + suffix] = sha((folder / (prefix + suffix)).read_bytes())
+            theirs[prefix + suffix] = sha(Path(str(out) + suffix).read_bytes())
+    return {"ours": ours, "theirs": theirs}
+
+
 def twin_energon(folder: Path) -> Seen:
     """`energon prepare` over the same tars: what it writes, file by file, with SQLite tables as rows."""
     import sqlite3
@@ -381,7 +430,9 @@ CLIENTS = {
         "energon_decoded": read_energon_decoded,
         "energon_sequence": read_energon_sequence,
         "energon_sequence_decoded": read_energon_sequence_decoded,
+        "megatron": read_megatron,
         "twin_energon": twin_energon,
+        "twin_megatron": twin_megatron,
         "twin_mds": twin_mds,
         "twin_litdata": twin_litdata,
     }.items()

@@ -34,6 +34,7 @@ TRAINERS = (
     "litdata==0.2.76",
     "av==18.1.0",  # Energon decodes sound with it
 )
+MEGATRON = "megatron-core==0.16.1"  # the files of tokens; alone, for of what it asks its index reader needs only torch
 # what reads conversations: TRL's format functions need transformers, not the torch that TRL asks for
 CHATS = ("datasets==5.2.0", "transformers==5.23.0", "jinja2==3.1.6")
 TRL = "trl==1.16.0"
@@ -82,6 +83,15 @@ def readers_python() -> Path:
 def trainers_python() -> Path:
     """Return the Python of an environment with the readers that need torch."""
     return environment("trainers", TRAINERS)
+
+
+def megatron_python() -> Path:
+    """Return the Python of the environment with torch, and megatron-core in it."""
+    python = trainers_python()
+    if not (python.parent / ".megatron-core").exists():
+        _pip(python, ("--no-deps", MEGATRON))
+        (python.parent / ".megatron-core").touch()
+    return python
 
 
 def trl_python() -> Path:

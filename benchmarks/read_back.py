@@ -22,7 +22,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from benchmarks import peers, snapshots
+from benchmarks import peers, snapshots, token_files
 from benchmarks.measure import say
 from manifests.exports import Options, export
 from manifests.exports.hf import FEATURES, LISTS
@@ -142,6 +142,7 @@ VARIANTS = {
     "mds-png": ("mds", {"png": "png"}),  # MDS decodes the pictures
     "mds-bytes": ("mds", {"json": "bytes"}),  # its writer would write JSON anew
 }
+TOKENS = ".bin/.idx"  # what the encode job writes; nothing is exported
 PICTURE_FIELDS = ("png", "txt", "json")
 CROISSANT_FIELDS = ("png/pixels", "txt", "json", "ogg", "mp4")
 CHECKS = (
@@ -187,6 +188,8 @@ CHECKS = (
             Check("twin-energon", "megatron-energon", peers.trainers_python, job, "energon", all_fields),
         )
     ),
+    Check("megatron", "megatron-core", peers.megatron_python, "tokens", TOKENS, all_fields),
+    Check("twin-megatron", "megatron-core", peers.megatron_python, "tokens", TOKENS, all_fields),
     Check("energon", "megatron-energon", peers.trainers_python, "audio", "energon", all_fields),
     Check("energon-sequence", "megatron-energon", peers.trainers_python, "interleave", "energon", sequence),
     Check("energon-sequence-decoded", "megatron-energon", peers.trainers_python, "interleave", "energon", shown),
@@ -207,7 +210,9 @@ def store_of(root: Path, job: str) -> Path:
 
 
 def exported(root: Path, job: str, format_name: str) -> Path:
-    """Return the folder of an export, made once."""
+    """Return the folder of an export, made once; of token files the store itself."""
+    if format_name == TOKENS:
+        return root
     folder = root / "exports" / f"{job}-{format_name}"
     if not folder.exists():
         plain, encodings = VARIANTS.get(format_name, (format_name, {}))
@@ -231,12 +236,18 @@ def asked(python: Path, client: str, folder: Path, home: Path) -> Expected:
 def _twin(check: Check, folder: Path, home: Path, samples: Iterable[Sample]) -> tuple[int, str]:
     """Compare files with those of the client's own writer over the same samples."""
     copy = home / folder.name
-    shutil.copytree(folder, copy, copy_function=shutil.copyfile)
+    kept = None if check.format != TOKENS else shutil.ignore_patterns("exports", "made")
+    shutil.copytree(folder, copy, copy_function=shutil.copyfile, ignore=kept)
+    if check.format == TOKENS:
+        return _alike(asked(check.python(), check.client, copy, home))
     columns = json.loads((folder / "export.json").read_text())["settings"]
     names = columns.get("columns") or columns.get("names") or []
     rows = [snapshots.with_columns(key, fields, names) for key, fields in _in_order(samples)]
     (copy / "samples.json").write_text(json.dumps(rows))
-    seen = asked(check.python(), check.client, copy, home)
+    return _alike(asked(check.python(), check.client, copy, home))
+
+
+def _alike(seen: Expected) -> tuple[int, str]:
     different = sorted(name for name in seen["ours"].keys() | seen["theirs"] if _unlike(seen, name))
     return len(seen["ours"]), ", ".join(different)
 
@@ -275,7 +286,7 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=COUNT, help=f"records of each snapshot (default {COUNT})")
     parser.add_argument("--without-trainers", action="store_true", help="leave out the clients that need torch")
     options = parser.parse_args()
-    skipped = {peers.trainers_python} if options.without_trainers else set()
+    skipped = {peers.trainers_python, peers.megatron_python} if options.without_trainers else set()
     samples, failed = truth(options.count), 0
     with tempfile.TemporaryDirectory(prefix="corpusmill-exports-") as root:
         snapshots.commit_all(open_store(root), options.count)
@@ -284,6 +295,9 @@ def main() -> int:
         made.mkdir()
         snapshots.make(made, options.count // 2)
         samples |= {job: snapshots.in_tars(made, job) for job in snapshots.MADE}
+        texts = {row["id"]: row["text"] for row in snapshots.documents(options.count)}
+        token_files.encode_texts(Path(root), list(texts.values()))
+        samples["tokens"] = token_files.token_samples(Path(root), texts)
         print("| client | reads | snapshot | export | compared | verdict |\n|---|---|---|---|---|---|")
         for check in (check for check in CHECKS if check.python not in skipped):
             say(f"{check.client} reads {check.job} as {check.format}")
