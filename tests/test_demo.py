@@ -214,6 +214,40 @@ def is_tar(shard):
     return shard["kind"] == "interleaved"
 
 
+def test_inspect_tells_of_records_of_every_job(ran):
+    of_jobs = {"text": "documents", "images": "records", "audio": "dropped", "code": "documents", "interleave": "parts"}
+    for job, kind in of_jobs.items():
+        row = rows_of(ran[0], job, kind)[0]
+        for asked in (("--id", row["id"].hex()), ("--uri", row["uri"])):
+            told = told_by_inspect(ran[0], job, *asked)
+            assert any(each["verdict"] and each["shard_kind"] == kind for each in told)
+    conversation = rows_of(ran[0], "instruct", "conversations")[0]
+    (told,) = told_by_inspect(ran[0], "instruct", "--id", conversation["id"].hex())
+    cited = told["evidence"][0]
+    assert told["messages"] == conversation["messages"] and told["verdict"] == "kept"
+    ids = {each["id"] for each in told_by_inspect(ran[0], "instruct", "--uri", cited["url"])}
+    assert conversation["id"].hex() in ids
+    assert told_by_inspect(ran[0], "text", "--id", cited["doc_id"])[0]["uri"] == cited["url"]
+    jobs.run("inspect", "--out", ran[0], "--job", "tokenizer", "--uri", "http://a.example/", status=1)
+    jobs.run("inspect", "--out", ran[0], "--id", "xyz", status=2)
+    jobs.run("instruct", "--out", ran[0], "--recipe", "none.yaml", status=2)
+
+
+def rows_of(out, job, kind):
+    names = [shard["name"] for shard in jobs.manifest(out, job)["shards"] if shard["kind"] == kind]
+    return [row for name in names for row in pq.read_table(out / name).to_pylist()]
+
+
+def told_by_inspect(out, job, *asked):
+    """Return the JSON objects that inspect prints one after another."""
+    said, found = jobs.run("inspect", "--out", out, "--job", job, *asked), []
+    while said.strip():
+        one, end = json.JSONDecoder().raw_decode(said.lstrip())
+        found.append(one)
+        said = said.lstrip()[end:]
+    return found
+
+
 @pytest.mark.long
 def test_killed_after_the_crawl_it_goes_on_to_the_same_digests(ran, tmp_path):
     shutil.copytree(ran[0] / "crawl", tmp_path / "crawl")

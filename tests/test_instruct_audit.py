@@ -225,6 +225,8 @@ def test_a_share_is_drawn_by_the_id_alone(tmp_path: Path) -> None:
     commit_world(store, languages=LANGUAGES, rows=sound_rows(), count=COUNT)
     counts = [audit(store, share=each).body["records"] for each in (1.0, 0.5, 0.5)]
     assert counts[0] == len(sound_rows()) and counts[1] == counts[2] and 0.3 < counts[1] / counts[0] < 0.7
+    twins = {gate.name: gate.value for gate in audit(store, share=0.5).gates}["hedges with a twin"]
+    assert twins == 1.0  # a hedge is drawn with the record that it is held against
 
 
 @pytest.mark.parametrize(

@@ -52,8 +52,8 @@ class Audit:
 def audit(store: Store, version: int | None = None, share: float = 1.0) -> Audit:
     """Audit a snapshot (the newest by default) and write the table beside it, as `audit_name` says.
 
-    share: of the records, by a hash of the id. Raises ManifestError where there is no such snapshot, IntegrityError
-    for a damaged shard.
+    share: of the records, by a hash of the id, hedges with their twins. Raises ManifestError where there is no such
+    snapshot, IntegrityError for a damaged shard.
     """
     manifest = read_manifest(store, JOB, version)
     rows = list(_rows(store, manifest, share))
@@ -92,7 +92,13 @@ def _write(store: Store, name: str, data: bytes) -> None:
 
 def _rows(store: Store, manifest: Manifest, share: float) -> Iterator[Row]:
     for batch in Reader(store, manifest, KIND).batches(batch_rows=ROWS_AT_ONCE):
-        yield from (row for row in batch.to_pylist() if share == 1.0 or sampled(row["id"], share))
+        yield from (row for row in batch.to_pylist() if share == 1.0 or sampled(_drawn_by(row), share))
+
+
+def _drawn_by(row: Row) -> bytes:
+    """Return the id that decides whether a record is drawn: a hedge goes with its twin."""
+    twin = (row["hedge"] or {}).get("contrast_id")
+    return bytes.fromhex(twin) if twin else bytes(row["id"])
 
 
 @dataclass

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pipelines.launcher import Launcher
+    from pipelines.recipe import Recipe
 
 Subparsers = Any  # argparse's own type is private
 
@@ -100,6 +101,17 @@ def setting(text: str) -> tuple[str, Any]:
 
 def overrides(arguments: argparse.Namespace) -> Mapping[str, Any]:
     return dict(arguments.set)
+
+
+def named_recipe(arguments: argparse.Namespace) -> "Recipe":
+    """Return the recipe that the user names, with what they set in it; that there is no such file is wrong usage."""
+    from pathlib import Path
+
+    from pipelines.recipe import load_recipe
+
+    if not Path(arguments.recipe).is_file():
+        raise usage_error(f"there is no recipe {arguments.recipe}")
+    return load_recipe(arguments.recipe, overrides(arguments))
 
 
 def launcher(arguments: argparse.Namespace) -> "Launcher":

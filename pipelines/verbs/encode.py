@@ -2,7 +2,7 @@
 
 import argparse
 
-from pipelines.verbs.common import Subparsers, add_job_options, add_verb, launcher, overrides
+from pipelines.verbs.common import Subparsers, add_job_options, add_verb, launcher, named_recipe, overrides
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -20,16 +20,12 @@ def add_parser(subparsers: Subparsers) -> None:
 def run(arguments: argparse.Namespace) -> int:
     import json
 
-    from pipelines.recipe import default_recipe, load_recipe
+    from pipelines.recipe import default_recipe
     from pipelines.run import say
     from pipelines.tokens.job import EncodeJob
 
     settings = {"encode.eos": True, **overrides(arguments)}
-    recipe = (
-        load_recipe(arguments.recipe, overrides(arguments))
-        if arguments.recipe
-        else default_recipe([arguments.out], settings)
-    )
+    recipe = named_recipe(arguments) if arguments.recipe else default_recipe([arguments.out], settings)
     if recipe.encode is None:
         raise ValueError(f"{arguments.recipe} has no encode block")
     started = launcher(arguments)

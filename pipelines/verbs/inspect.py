@@ -2,9 +2,11 @@
 
 import argparse
 import json
+import re
 from typing import TYPE_CHECKING
 
 from pipelines.verbs.common import Subparsers, add_output, add_verb
+from pipelines.verbs.verify import JOBS
 
 if TYPE_CHECKING:
     from manifests.manifest import Manifest
@@ -18,12 +20,19 @@ def add_parser(subparsers: Subparsers) -> None:
         "corpusmill inspect --out corpus --uri https://a.example/page.html",
     )
     add_output(verb)
-    verb.add_argument("--job", default="text", help="which dataset under OUT (default: text)")
+    verb.add_argument("--job", choices=JOBS, default="text", help="which dataset under OUT (default: text)")
     verb.add_argument("--version", type=int, metavar="N", help="which snapshot (default: the newest)")
     chosen = verb.add_mutually_exclusive_group()
-    chosen.add_argument("--id", metavar="HEX", help="a record by its id, 32 hex digits")
-    chosen.add_argument("--uri", help="records by their URI")
+    chosen.add_argument("--id", metavar="HEX", type=_id, help="a record by its id, 32 hex digits")
+    chosen.add_argument("--uri", help="records by their URI; conversations by that of a text they cite")
     verb.set_defaults(run=run)
+
+
+def _id(given: str) -> str:
+    """Return an id as it was given; raises ArgumentTypeError for anything else."""
+    if re.fullmatch("[0-9a-fA-F]{32}", given) is None:
+        raise argparse.ArgumentTypeError(f"{given!r} is not 32 hex digits")
+    return given
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -37,10 +46,6 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.id is None and arguments.uri is None:
         print(show_snapshot(manifest))
         return 0
-    if arguments.id is not None and not (
-        len(arguments.id) == 32 and set(arguments.id.lower()) <= set("0123456789abcdef")
-    ):
-        raise ValueError(f"--id {arguments.id!r} is not 32 hex digits")
     spellings = _spellings(arguments.uri, manifest) if arguments.job == "crawl" and arguments.uri else [arguments.uri]
     looked = (list(find_records(store, manifest, arguments.id, uri)) for uri in spellings)
     found = next(filter(None, looked), [])

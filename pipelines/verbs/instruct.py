@@ -3,7 +3,7 @@
 import argparse
 
 from pipelines.verbs import instruct_audit
-from pipelines.verbs.common import Subparsers, add_job_options, add_verb, launcher, overrides, usage_error
+from pipelines.verbs.common import Subparsers, add_job_options, add_verb, launcher, named_recipe, overrides, usage_error
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -24,14 +24,14 @@ def run(arguments: argparse.Namespace) -> int:
 
     from pipelines.instruct.block import Instruct
     from pipelines.instruct.job import InstructJob
-    from pipelines.recipe import default_recipe, load_recipe
+    from pipelines.recipe import default_recipe
     from pipelines.run import audited, say
 
     if arguments.out is None:
         raise usage_error("instruct: --out OUT is needed")
     given = overrides(arguments)
     if arguments.recipe:
-        recipe = load_recipe(arguments.recipe, given)
+        recipe = named_recipe(arguments)
     else:
         recipe = default_recipe([arguments.out], {"instruct.seed": 0, **given})
     if recipe.instruct is None:

@@ -2,7 +2,7 @@
 
 import argparse
 
-from pipelines.verbs.common import Subparsers, add_job_options, add_verb, launcher, overrides
+from pipelines.verbs.common import Subparsers, add_job_options, add_verb, launcher, named_recipe, overrides
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -22,12 +22,12 @@ def run(arguments: argparse.Namespace) -> int:
 
     from pipelines.interleave.block import Interleave
     from pipelines.interleave.job import InterleaveJob
-    from pipelines.recipe import default_recipe, load_recipe
+    from pipelines.recipe import default_recipe
     from pipelines.run import say
 
     given = overrides(arguments)
     if arguments.recipe:
-        recipe = load_recipe(arguments.recipe, given)
+        recipe = named_recipe(arguments)
     else:
         recipe = default_recipe([arguments.out], {"interleave.images": "inline", **given})
     if recipe.interleave is None:

@@ -2,7 +2,7 @@
 
 import argparse
 
-from pipelines.verbs.common import Subparsers, add_job_options, add_verb, launcher, overrides
+from pipelines.verbs.common import Subparsers, add_job_options, add_verb, launcher, named_recipe, overrides
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -22,12 +22,12 @@ def run(arguments: argparse.Namespace) -> int:
 
     from pipelines.mixture.job import MixtureJob
     from pipelines.mixture.told import show_mixture
-    from pipelines.recipe import default_recipe, load_recipe
+    from pipelines.recipe import default_recipe
     from pipelines.run import say
 
     given = overrides(arguments)
     settings = {"mixture.by": "size", **given}
-    recipe = load_recipe(arguments.recipe, given) if arguments.recipe else default_recipe([arguments.out], settings)
+    recipe = named_recipe(arguments) if arguments.recipe else default_recipe([arguments.out], settings)
     if recipe.mixture is None:
         raise ValueError(f"{arguments.recipe} has no mixture block")
     started = launcher(arguments)

@@ -1,9 +1,8 @@
 """`corpusmill run`: a whole recipe, block by block."""
 
 import argparse
-from pathlib import Path
 
-from pipelines.verbs.common import Subparsers, add_job_options, add_verb, launcher, overrides, usage_error
+from pipelines.verbs.common import Subparsers, add_job_options, add_verb, launcher, named_recipe
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -19,10 +18,7 @@ def add_parser(subparsers: Subparsers) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from pipelines.recipe import load_recipe
     from pipelines.run import run_recipe
 
-    if not Path(arguments.recipe).is_file():
-        raise usage_error(f"there is no recipe {arguments.recipe}")
-    recipe = load_recipe(arguments.recipe, overrides(arguments))
+    recipe = named_recipe(arguments)
     return run_recipe(recipe, launcher(arguments), plan_only=arguments.plan, report=True)

@@ -2,7 +2,16 @@
 
 import argparse
 
-from pipelines.verbs.common import Subparsers, add_job_options, add_verb, launcher, output, overrides, usage_error
+from pipelines.verbs.common import (
+    Subparsers,
+    add_job_options,
+    add_verb,
+    launcher,
+    named_recipe,
+    output,
+    overrides,
+    usage_error,
+)
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -119,15 +128,12 @@ def count(arguments: argparse.Namespace) -> int:
 def train(arguments: argparse.Namespace) -> int:
     import json
 
-    from pipelines.recipe import default_recipe, load_recipe
+    from pipelines.recipe import default_recipe
     from pipelines.run import say
     from pipelines.tokenizer_job import TokenizerJob, newest_counts, newest_texts
 
     settings = {"tokenizer.algorithm": "bpe", **overrides(arguments)}
-    if arguments.recipe:
-        recipe = load_recipe(arguments.recipe, overrides(arguments))
-    else:
-        recipe = default_recipe([arguments.out], settings)
+    recipe = named_recipe(arguments) if arguments.recipe else default_recipe([arguments.out], settings)
     if recipe.tokenizer is None:
         raise usage_error(f"{arguments.recipe} has no tokenizer block")
     started = launcher(arguments)
