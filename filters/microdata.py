@@ -11,7 +11,7 @@ itemref could ask for again and again is bounded by how many elements are looked
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -26,6 +26,7 @@ _ATTRIBUTES = {
     "meter": "value",
 }
 _SCOPE = re.compile(rb"[iI][tT][eE][mM][sS][cC][oO][pP][eE]")
+_QUOTES = 4  # characters of JSON around a string
 _FAQ = "FAQPage"  # such a page is kept whole, as HTML (filters.markup)
 
 
@@ -59,8 +60,9 @@ def items_of(tree: Any, limits: Limits) -> Items:
     try:
         for element in reader.elements("[itemscope]"):
             if not element.hasattr("itemprop"):
-                item = reader.item(element, ())
+                item, size = reader.item(element, ())
                 if item and "@type" in item and len(item) > 1 + ("@id" in item) and not _is_faq(item):
+                    reader.count("max_markup_bytes", size)
                     found.append(json.dumps(item, ensure_ascii=False))
     except _Enough:
         pass
@@ -80,67 +82,94 @@ class _Reader:
         self._counts = {"max_items": 0, "max_item_elements": 0, "max_markup_bytes": 0}
         self._html_chars = 0
         self._around: dict[Any, Any] = {}  # element -> the item that it is or stands in
-        self._values: dict[Any, str] = {}
+        self._known: dict[tuple[Callable[[Any], Any], Any], Any] = {}
 
     def elements(self, selector: str) -> list[Any]:
         """Return the elements that a selector finds, in page order; none of them where they are too many."""
         found = self.document.query_selector_all(selector)
-        self._count("max_item_elements", len(found))
+        self.count("max_item_elements", len(found))
         elements: list[Any] = found.values()
         return elements
 
-    def item(self, element: Any, open_: tuple[Any, ...]) -> dict[str, Any] | None:
-        """Return an item with its properties; None inside of itself, or too deep. open_: the items around it."""
+    def item(self, element: Any, open_: tuple[Any, ...]) -> tuple[dict[str, Any], int]:
+        """Return an item with its properties and about how long its JSON is; nothing inside of itself, or too deep.
+
+        open_: the items around it. An item under several names is written as often, so its size counts as often.
+        """
         if element in open_:
-            return None
+            return {}, 0
         if len(open_) > self.limits.max_item_depth:
             self.beyond["max_item_depth"] = len(open_)  # not looked any deeper
-            return None
-        self._count("max_items")
-        types = [each.rstrip("/#") for each in (element.getattr("itemtype") or "").split()]
-        found: dict[str, Any] = {"@type": types[0] if len(types) == 1 else types} if types else {}
-        if address := (element.getattr("itemid") or "").strip():
-            found["@id"] = address
+            return {}, 0
+        self.count("max_items")
+        found, size = self._once(_about, element)
         said: dict[str, list[Any]] = {}
         for each in self._properties_of(element):
-            is_item = each.hasattr("itemscope")
-            value = self.item(each, (*open_, element)) if is_item else self._value(each)
-            for name in _names(each) if value else ():
-                self._count("max_markup_bytes", len(name) + (0 if is_item else len(str(value))))
+            value: Any = self._value(each) if not each.hasattr("itemscope") else ""
+            length = len(value)
+            if each.hasattr("itemscope"):
+                value, length = self.item(each, (*open_, element))
+            for name in self._once(_names, each) if value else ():
+                size += len(name) + length + _QUOTES
+                self._hold("max_markup_bytes", size)
                 said.setdefault(name, []).append(value)
-        return found | {name: values[0] if len(values) == 1 else values for name, values in said.items()}
+        return found | {name: values[0] if len(values) == 1 else values for name, values in said.items()}, size
+
+    def _once(self, read: Callable[[Any], Any], element: Any) -> Any:
+        """Return what `read` makes of an element, which may be asked for again and again."""
+        if (read, element) not in self._known:
+            self._known[read, element] = read(element)
+        return self._known[read, element]
 
     def _properties_of(self, item: Any) -> Iterator[Any]:
         """Yield the elements that are properties of an item, each once: those in it, then those that itemref names."""
         found = dict.fromkeys(self._properties.get(item, ()))
-        for name in dict.fromkeys((item.getattr("itemref") or "").split()):
-            self._count("max_item_elements")
+        for name in self._once(_references, item):
+            self.count("max_item_elements")
             if (named := self._by_id.get(name)) is not None:
-                found |= dict.fromkeys(self._properties_at(named))
+                found |= dict.fromkeys(self._below.get(named, ()))
         for each in found:
-            self._count("max_item_elements")
+            self.count("max_item_elements")
             yield each
 
-    def _properties_at(self, named: Any) -> list[Any]:
-        """Return the properties at and in an element up to the items in it."""
-        if named not in self._named:
-            self._named[named] = [named] * named.hasattr("itemprop")
-            if not named.hasattr("itemscope"):
-                inside = named.query_selector_all("[itemprop]")
-                self._count("max_item_elements", len(inside))
-                around = self._item_around(named)
-                self._named[named] += [each for each in inside.values() if self._item_of(each) == around]
-        return self._named[named]
+    @cached_property
+    def _with_names(self) -> list[Any]:
+        return self.elements("[itemprop]")
 
     @cached_property
-    def _named(self) -> dict[Any, list[Any]]:
+    def _below(self) -> dict[Any, list[Any]]:
+        """Return element with an id -> the properties at and in it, up to the items in it, in page order."""
+        found = dict[Any, list[Any]]()
+        for each in self._with_names:
+            above = self._named_above(each.parent_element)
+            self.count("max_item_elements", len(above))
+            for named in (each, *above):
+                found.setdefault(named, []).append(each)
+        return found
+
+    @cached_property
+    def _above(self) -> dict[Any, tuple[Any, ...]]:
         return {}
+
+    def _named_above(self, element: Any) -> tuple[Any, ...]:
+        """Return the elements with an id, from this one up to the item around it."""
+        path = []
+        while element is not None and element not in self._above and not element.hasattr("itemscope"):
+            self.count("max_item_elements")
+            path.append(element)
+            element = element.parent_element
+        named = self._above.get(element, ())
+        for each in reversed(path):
+            named = (each, *named) if each.hasattr("id") else named
+            self.count("max_item_elements", len(named))
+            self._above[each] = named
+        return named
 
     @cached_property
     def _properties(self) -> dict[Any, list[Any]]:
         """Return item -> the elements that are properties of it by where they stand."""
         found: dict[Any, list[Any]] = {}
-        for element in self.elements("[itemprop]"):
+        for element in self._with_names:
             item = self._item_of(element)
             found.setdefault(item, []).append(element)
             self._around.setdefault(element, element if element.hasattr("itemscope") else item)
@@ -162,7 +191,7 @@ class _Reader:
         """Return the item that an element is or stands in; None where there is none."""
         path = []
         while element is not None and element not in self._around and not element.hasattr("itemscope"):
-            self._count("max_item_elements")
+            self.count("max_item_elements")
             path.append(element)
             element = element.parent_element
         item = self._around.get(element, element)
@@ -170,9 +199,8 @@ class _Reader:
         return item
 
     def _value(self, element: Any) -> str:
-        if element not in self._values:
-            self._values[element] = self._read_value(element)
-        return self._values[element]
+        value: str = self._once(self._read_value, element)
+        return value
 
     def _read_value(self, element: Any) -> str:
         name = _ATTRIBUTES.get(element.tag)
@@ -193,14 +221,31 @@ class _Reader:
             return ""
         return " ".join(element.text.split())
 
-    def _count(self, limit: str, more: int = 1) -> None:
+    def count(self, limit: str, more: int = 1) -> None:
         """Add to what a limit bounds; raise _Enough beyond it."""
         self._counts[limit] += more
-        if self._counts[limit] > getattr(self.limits, limit):
-            self.beyond[limit] = self._counts[limit]
+        self._hold(limit, self._counts[limit])
+
+    def _hold(self, limit: str, observed: int) -> None:
+        if observed > getattr(self.limits, limit):
+            self.beyond[limit] = observed
             raise _Enough
+
+
+def _about(element: Any) -> tuple[dict[str, Any], int]:
+    """Return an item's type and address and how long they are."""
+    types = [each.rstrip("/#") for each in (element.getattr("itemtype") or "").split()]
+    found: dict[str, Any] = {"@type": types[0] if len(types) == 1 else types} if types else {}
+    if address := (element.getattr("itemid") or "").strip():
+        found["@id"] = address
+    return found, sum(len(each) + _QUOTES for each in (*types, address))
 
 
 def _names(element: Any) -> list[str]:
     """Return the names of a property; "@type" and the like are ours."""
     return [name for name in dict.fromkeys(element.getattr("itemprop").split()) if not name.startswith("@")]
+
+
+def _references(item: Any) -> list[str]:
+    """Return the ids that an item's itemref names."""
+    return list(dict.fromkeys((item.getattr("itemref") or "").split()))

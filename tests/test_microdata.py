@@ -115,7 +115,19 @@ DEEP = f"<div {PERSON}><i itemprop=n>N</i>" + f'<div itemprop="p" {PERSON}><i it
 NESTED = "".join(f"<div itemprop=p{n}>" for n in range(400)) + "<!---->" * 200_000 + "x" + "</div>" * 400
 REFERRED = '<div id="a">' + "<i itemprop=p>x</i>" * 20_000 + "</div>"
 SHARED = f"<p id=a itemprop=p>{'字' * 8000}</p>" + f"<div {PERSON} itemref=a></div>" * 900
+BOMB = "<b itemprop=n>x</b>"  # a hundred times as long with each item around it
+for _ in range(5):
+    BOMB = f"<div {PERSON} itemprop='{' '.join(f'n{n}' for n in range(100))}'>{BOMB}</div>"
+LONG = '<i itemprop=p id=a itemscope {}="{}"><b itemprop=n>x</b></i>' + f"<div {PERSON} itemref=a></div>" * 300
+IDS = "".join(f"<div id=a{n}>" for n in range(450))
 HOSTILE = [
+    pytest.param(f"<div {PERSON}>{BOMB}</div>", 0, "max_markup_bytes", id="100 names for each of five items"),
+    pytest.param(LONG.format("itemid", "u" * 5_000_000), 0, "max_markup_bytes", id="a long address 300 times"),
+    pytest.param(LONG.format("itemtype", "t " * 500_000), 0, "max_markup_bytes", id="500,000 types 300 times"),
+    pytest.param(LONG.format("itemref", "q " * 500_000), 300, None, id="500,000 references 300 times"),
+    pytest.param(LONG.replace("=p", '="{}"').format("@a " * 500_000, "x", "y"), 0, None, id="500,000 names 300 times"),
+    pytest.param(f'<div {PERSON} itemref="{" ".join(f"a{n}" for n in range(450))}"></div>{IDS}{"<br>" * 500_000}',
+                 0, None, id="references to all that is"),
     pytest.param(REFERRED + f"<div {PERSON} itemref=a></div>", 1, None, id="20,000 children"),
     pytest.param(f"<div {PERSON}>" + "<i itemprop=p>x</i>" * 20_000 + "</div>", 1, None, id="20,000 properties"),
     pytest.param(f"<div {PERSON}><b itemprop=p>1</b></div>" * 100_000, 0, "max_item_elements", id="100,000 items"),
