@@ -78,13 +78,16 @@ def _blocks(
 
 
 def audited(launcher: Launcher, version: int, manifest: Manifest) -> None:
-    """Have the auditor look at instruction sets that it has not seen, and say what it found."""
+    """Have the auditor look at instruction sets that it has not seen, and say what it found then or before."""
     from manifests.store import open_store
-    from pipelines.instruct.audit import audit, load_audit
+    from pipelines.instruct.audit import audit, audit_name, load_audit, outcome
 
     store = open_store(launcher.store_uri)
-    if load_audit(store, manifest) is None:
+    found = load_audit(store, manifest)
+    if found is None:
         print(audit(store, version))
+    else:
+        print(f"audited before: {outcome(found)}; the table is in {launcher.store_uri}/{audit_name(manifest)}")
 
 
 def _crawl_job(recipe: Recipe, launcher: Launcher) -> "CrawlJob":

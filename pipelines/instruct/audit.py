@@ -42,11 +42,15 @@ class Audit:
 
     def __str__(self) -> str:
         """Return the table, what is wrong by name, and one line that says how it came out."""
-        failed = [gate.name for gate in self.gates if gate.verdict == "fail"]
-        open_gates = sum(gate.verdict == "not measured" for gate in self.gates)
-        last = f"{len(failed)} gates failed: {'; '.join(failed)}" if failed else "every gate that was measured is met"
-        unsaid = f" ({open_gates} not measured)" if open_gates else ""
-        return "\n".join([as_text(self.gates), *self.body["examples"], last + unsaid])
+        return "\n".join([as_text(self.gates), *self.body["examples"], outcome(self.body)])
+
+
+def outcome(body: Mapping[str, Any]) -> str:
+    """Say in one line how an audit came out; `body` is its JSON."""
+    verdicts = Counter(gate["verdict"] for gate in body["gates"])
+    failed = [gate["name"] for gate in body["gates"] if gate["verdict"] == "fail"]
+    said = f"{len(failed)} gates failed: {'; '.join(failed)}" if failed else "every gate that was measured is met"
+    return f"{said} ({verdicts['not measured']} not measured)" if verdicts["not measured"] else said
 
 
 def audit(store: Store, version: int | None = None, share: float = 1.0) -> Audit:

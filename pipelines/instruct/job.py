@@ -106,7 +106,7 @@ class InstructJob:
     def described(self, parents: Mapping[str, Manifest]) -> dict[str, Any]:
         """Return the settings that decide the bytes of the snapshot."""
         snapshots = {job: manifest["digest"] for job, manifest in parents.items()}
-        stated = self.block.model_dump(mode="json")
+        stated = self.block.model_dump(mode="json", exclude={"audit"})  # auditing changes no record
         if self.block.endpoint is not None:
             stated["endpoint"] = self.block.endpoint.decisive()  # where it is and how fast it is decides nothing
         return {**stated, "snapshots": snapshots, "versions": VERSIONS}
