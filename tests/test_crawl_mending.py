@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import time
 
 import jobs
 import pytest
@@ -69,18 +70,23 @@ def test_a_damaged_claim_is_named_and_may_be_deleted(crawled, folder, body):
     jobs.run(*arguments(out, port))
 
 
-def test_a_part_that_is_missing_is_named_and_its_range_is_fetched_again(crawled):
-    out, port = crawled
-    forget_the_end(out)
-    parts = sorted(out.glob("crawl/rounds/*/fetch/00000/part-*.json"))
-    assert len(parts) > 1
-    parts[0].unlink()
-    said = refusal(out, port)
-    assert said.startswith(f"corpusmill: {parts[0].relative_to(out)}: missing, though ")
-    assert f"delete {parts[0].parent.relative_to(out)}/" in said
-    shutil.rmtree(parts[0].parent)
-    jobs.run(*arguments(out, port))
-    assert sorted(row["uri"] for row in requests(out) if row["verdict"] == "kept") == SEEDS
+def test_a_part_that_is_missing_is_named_and_its_range_is_fetched_again(tmp_path):
+    def one_after_another(host: str, path: str) -> bytes:  # so that they don't all stand in one part
+        time.sleep(0.2 * int(host[1]))
+        return a_page(host, path)
+
+    with site(one_after_another) as (port, _):
+        jobs.run(*arguments(tmp_path, port))
+        forget_the_end(tmp_path)
+        parts = sorted(tmp_path.glob("crawl/rounds/*/fetch/00000/part-*.json"))
+        assert len(parts) > 1
+        parts[0].unlink()
+        said = refusal(tmp_path, port)
+        assert said.startswith(f"corpusmill: {parts[0].relative_to(tmp_path)}: missing, though ")
+        assert f"delete {parts[0].parent.relative_to(tmp_path)}/" in said
+        shutil.rmtree(parts[0].parent)
+        jobs.run(*arguments(tmp_path, port))
+    assert sorted(row["uri"] for row in requests(tmp_path) if row["verdict"] == "kept") == SEEDS
 
 
 @pytest.mark.parametrize("kind", ["frontier", "hosts"])
