@@ -9,6 +9,7 @@ from filters.instruct.hedge.media import attributes
 from filters.instruct.hedge.names import invented
 from filters.instruct.hedge.swaps import contraries, opposites
 from filters.instruct.phrases import REGISTERS, Voice, fill, languages, phrases
+from filters.instruct.relations import with_subject, wordings
 
 FULL = ("de", "en", "es", "fr", "it", "ja", "ko", "pt", "ru", "zh")
 SLOTS = dict.fromkeys("abdknpqstvwxy", "Norvana")
@@ -138,3 +139,56 @@ def test_invented_names_are_in_the_writing_of_the_language():
     assert re.fullmatch(r"[А-Яа-яё]+ [А-Яа-яё]+", invented("ru", 7))
     assert len({invented("en", n) for n in range(64)}) == 64
     assert invented("xx", 1) == ""
+
+
+# What stands beside the gap is just another sentence: not the nearest, and not all there is.
+MEASURED = re.compile(
+    "nearest|closest|all (it|that)|nächst|Am ehesten|nur|lediglich|proche|seulement|juste|cercano|próximo|parecido|solo"
+    "|único|vicin|soltanto|simile|Tutto|Só |Ближе|близк|лишь|только|近い|だけ(?!ど)|くらい|가까운|뿐|이것만|정도"
+    "|接近|沾[边邊]|只|proper|Només|Tættest|eneste|Nærmest|Närmast|enda|dichtst|alleen|paling|hanya"
+)
+
+
+@pytest.mark.parametrize("language", languages())
+def test_no_reply_calls_a_sentence_the_nearest_or_the_only_one(language):
+    for (kind, _), texts in phrases(language).by_kind.items():
+        if kind in ("h.have", "h.have.many", "h.other_year", "h.unrecorded.have"):
+            assert not [text for text in texts if MEASURED.search(text)], kind
+
+
+ASKS_FOR_A_PLACE = re.compile(
+    r"\b(where|quote|wo|zitieren|où|citer|dónde|cite|dove|citi|onde|где(?!-)|процитируйте|citeu|hvor|citér|siter|var"
+    r"|citera|waar|citeer|di mana|kutip)\b|どこ|引用|어디|인용|哪[里裡]|何[处處]|[请請]引",
+    re.IGNORECASE,
+)
+
+
+@pytest.mark.parametrize("language", languages())
+def test_whether_a_statement_is_so_is_asked_in_questions_that_yes_and_no_answer(language):
+    texts = {text for register in REGISTERS for text in phrases(language).by_kind["q.claim", register]}
+    assert not [text for text in texts if ASKS_FOR_A_PLACE.search(text)]
+
+
+def test_french_and_korean_phrases_fit_whatever_letter_a_term_begins_or_ends_with():
+    french = [text for texts in phrases("fr").by_kind.values() for text in texts]
+    korean = [text for texts in phrases("ko").by_kind.values() for text in texts]
+    assert not [text for text in french if re.search(r"\b(de|que) \{[xy]\}", text)]
+    assert not [text for text in korean if re.search(r"\{[xyXYST]\}(라|로|야|이야|는|은|가|이 |를|을)", text)]
+
+
+@pytest.mark.parametrize(
+    ("form", "subject", "language", "said"),
+    [
+        pytest.param("La capitale de {s} est {v}.", "Oslo", "fr", "La capitale d’Oslo est {v}.", id="a vowel"),
+        pytest.param("De {s} à {v}.", "Évry", "fr", "D’Évry à {v}.", id="a capital"),
+        pytest.param("La capitale de {s} est {v}.", "Malte", "fr", "La capitale de Malte est {v}.", id="a consonant"),
+        pytest.param("La capital de {s} es {v}.", "Oslo", "es", "La capital de Oslo es {v}.", id="another language"),
+    ],
+)
+def test_a_relation_is_said_with_its_subject(form, subject, language, said):
+    assert with_subject(form, subject, language) == said
+
+
+def test_japanese_statements_are_as_polite_as_their_questions():
+    for name, wording in wordings("ja").items():
+        assert all(re.search("(です|ます|ました)。$", told) for told in wording.statements), name

@@ -6,16 +6,21 @@ import pytest
 from instruct_sources import SETTINGS, source
 from test_instruct_facts import many, page, tally_of
 
-from filters.instruct.abbreviations import abbreviations
+from filters.instruct.abbreviations import abbreviations, best_first
 from filters.instruct.closed import closed_book
 from filters.instruct.desk import desk_of
 from filters.instruct.facts import Accepting, decide
+from filters.instruct.hedge.present import is_of_its_time
 from filters.instruct.passages import stretches
+from filters.instruct.phrases import languages as phrased
 from filters.instruct.record import Settings
 from filters.instruct.relations import languages, wordings
+from filters.instruct.source import pairs_of, sections_of
 from filters.instruct.span_qa import candidates
+from filters.instruct.spans import goes_on
 from filters.instruct.statements import statements_of
-from filters.instruct.terms import YEAR, is_untranslated, terms
+from filters.instruct.terms import YEAR, is_untranslated, numbers, terms
+from filters.instruct.words import patterns
 from filters.instruct_audit.checker import Premise, supported
 from filters.instruct_audit.corruption import corrupted
 
@@ -142,3 +147,155 @@ def test_what_stands_between_two_german_quotations_is_none():
 )
 def test_what_nobody_translated_is_told(said, language, expected):
     assert is_untranslated(said, language) is expected
+
+
+@pytest.mark.parametrize(
+    ("said", "language", "expected"),
+    [
+        pytest.param("The build system currently has considerable limitations.", "en", True, id="en currently"),
+        pytest.param("At the time of writing, this feature is untested.", "en", True, id="en at the time of writing"),
+        pytest.param("In the 14th century, Chaucer began a trend that is currently read.", "en", False, id="a century"),
+        pytest.param("By the 1740s, alchemy was currently restricted.", "en", False, id="a decade"),
+        pytest.param("In 1999, the rate was 74 percent, the most recent one.", "en", False, id="a year"),
+        pytest.param("It is composed of vertebrae which are lightweight yet strong.", "en", False, id="yet"),
+        pytest.param("Let us now briefly describe what is currently popular.", "en", False, id="let us"),
+        pytest.param("The shutdown can be scheduled for right now.", "en", False, id="right now"),
+        pytest.param("Regular upgrades include the latest security updates.", "en", False, id="latest"),
+        pytest.param("At this time, the installer should be ready.", "en", False, id="at this time"),
+        pytest.param("Make sure to back up what is currently on the disk.", "en", False, id="an imperative"),
+        pytest.param("It prints the currently running processes.", "en", False, id="an adjective"),
+        pytest.param("If the disk is full, it is currently not written.", "en", False, id="a condition"),
+        pytest.param("今のところ、suEXEC は実行を許可していません。", "ja", True, id="ja so far"),
+        pytest.param("ps は現在実行中のプロセスをリストします。", "ja", False, id="ja running now"),
+        pytest.param("最新情報については、ページにて確認できます。", "ja", False, id="ja latest"),
+        pytest.param("主线内核目前缺少对 USB 的支持。", "zh", True, id="zh at present"),
+        pytest.param("它们包含最新的安全更新。", "zh", False, id="zh latest"),
+        pytest.param("重新启动后，我们目前可以启动 domU。", "zh", False, id="zh we"),
+        pytest.param("Actuellement, suEXEC ne permet pas cela.", "fr", True, id="fr actuellement"),
+        pytest.param("Affiche la liste des URLs actuellement stockées.", "fr", False, id="fr an option"),
+        pytest.param("Faisons maintenant un tour d'horizon.", "fr", False, id="fr let us"),
+        pytest.param("Heutzutage sind die Produktzyklen kurz.", "de", True, id="de heutzutage"),
+        pytest.param("Alle derzeit laufenden Prozesse werden beendet.", "de", False, id="de an adjective"),
+        pytest.param("Actualmente, el correo es importante.", "es", True, id="es actualmente"),
+        pytest.param("Una herramienta más reciente es wireshark.", "es", False, id="es recent"),
+        pytest.param("Vediamo ora di descrivere le distribuzioni.", "it", False, id="it let us"),
+        pytest.param("현재는 지원하지 않습니다.", "ko", True, id="ko at present"),
+        pytest.param("지금 시스템에 있는 파일을 백업해 두십시오.", "ko", False, id="ko an imperative"),
+        pytest.param("В настоящее время формат выбирается сам.", "ru", True, id="ru at present"),
+        pytest.param("Теперь пришло время разметки дисков.", "ru", False, id="ru the next step"),
+    ],
+)
+def test_only_what_is_so_at_present_may_be_otherwise_later(said, language, expected):
+    assert is_of_its_time(said, language) is expected
+
+
+def test_every_language_has_the_words_of_its_time():
+    for name in ("now", "urging", "conditional"):
+        assert {code.partition("-")[0] for code in phrased()} <= set(patterns(name)), name
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param("6. Put 3 members of the team in front.", ["3"], id="an item"),
+        pytest.param("It has 4 disks.\n 10) Remove 2 of them.", ["4", "2"], id="an item with a parenthesis"),
+        pytest.param("1、请输入 12 个字符。", ["12"], id="a Chinese item"),
+        pytest.param("行を削除して[14]、もう一度 2 回行います。", ["2"], id="a footnote"),
+        pytest.param("See interfaces(5) for the 3 options of (2).", ["3"], id="a section of the manual"),
+        pytest.param("100 of them (about 7 percent) were sold for 2.5.", ["100", "7", "2.5"], id="amounts"),
+    ],
+)
+def test_numbers_of_items_and_notes_are_no_amounts(text, expected):
+    assert [term.text for term in numbers(text)] == expected
+
+
+@pytest.mark.parametrize(
+    ("spellings", "best"),
+    [
+        pytest.param(
+            {"Certificate Revocation Lists": 2, "Certificate Revocation List": 1},
+            "Certificate Revocation List",
+            id="half write it in the singular",
+        ),
+        pytest.param(
+            {"Comma separated value": 1, "comma-separated values": 1, "comma-separated-values": 1},
+            "comma-separated values",
+            id="a capital of the sentence",
+        ),
+        pytest.param({"Free Software Foundations": 1, "Free software Foundation": 1}, None, id="no singular is even"),
+        pytest.param({"Pluggable Authentication Modules": 4}, "Pluggable Authentication Modules", id="plural alone"),
+        pytest.param(
+            {"comma-separated values": 9, "comma-separated value": 2}, "comma-separated values", id="few singulars"
+        ),
+    ],
+)
+def test_the_best_spelling_of_a_long_form(spellings, best):
+    ordered = best_first(spellings)
+    assert sorted(ordered) == sorted(spellings)
+    assert ordered[0] == (best or "Free Software Foundations")
+
+
+@pytest.mark.parametrize(
+    ("heading", "answer", "expected"),
+    [
+        pytest.param("Is the user a valid user of this system?", "This is to ensure it.", False, id="en"),
+        pytest.param("2. Can I disable anonymous logins?", "Yes, remove the sections.", True, id="en with a yes"),
+        pytest.param("Why is the connection slow?", "The device blocks it.", True, id="en why"),
+        pytest.param("Was bedeutet älter?", "Wirklich alt ist gemeint.", True, id="de what"),
+        pytest.param("Kann man das ändern?", "Die Datei liegt in /etc.", False, id="de"),
+        pytest.param("Le répertoire est-il dans l'espace web ?", "Si la requête y mène.", False, id="fr"),
+        pytest.param("Pourquoi les variables ne sont-elles pas là ?", "Une option manque.", True, id="fr why"),
+        pytest.param("Y a-t-il une différence ?", "Oui, elle est petite.", True, id="fr with a yes"),
+        pytest.param("このユーザは正当なユーザか?", "これは保証するためです。", False, id="ja"),
+        pytest.param("いつこのドキュメントは修正されたのか?", "最後に変更された日です。", True, id="ja when"),
+        pytest.param("这个用户有效吗？", "这是为了确认用户。", False, id="zh"),
+        pytest.param("지정한 사용자가 superuser가 아닌가?", "현재 실행할 수 없다.", False, id="ko"),
+        pytest.param("이 문서가 언제 수정되었나?", "마지막으로 수정한 날이다.", True, id="ko when"),
+        pytest.param("Поддерживает ли система потоки?", "Это зависит от ядра.", False, id="ru"),
+        pytest.param("¿Hay una versión nueva?", "Sí, desde hace un mes.", True, id="es with a yes"),
+    ],
+)
+def test_a_heading_that_asks_for_yes_or_no_has_such_an_answer(heading, answer, expected):
+    text = f"{heading}\n{answer} {'x' * 80}.\n"
+    found = pairs_of(text, sections_of(text, []), [])
+    assert [pair.question for pair in found] == [heading] * expected
+
+
+@pytest.mark.parametrize(
+    ("text", "following", "expected"),
+    [
+        pytest.param("자세한 방법은 5.3절.", "“부팅 파라미터”를 참고하십시오.", True, id="ko a section"),
+        pytest.param("방법은 이 절.", "“부팅”을 참고하십시오.", False, id="ko no number"),
+        pytest.param("Die 19.", "DebConf fand in Asien statt.", True, id="de before a name"),
+        pytest.param("Es war der 19.", "Das war spät.", False, id="de the end"),
+        pytest.param("Den 19.", "DebConf blev holdt i år.", True, id="da before a name"),
+        pytest.param("There were 19.", "Debian has more.", False, id="en a number"),
+    ],
+)
+def test_a_number_before_what_it_counts_ends_no_sentence(text, following, expected):
+    assert goes_on(text, following) is expected
+
+
+def test_a_full_stop_behind_a_japanese_end_begins_the_name_that_follows():
+    said = "このモジュールは変更無しで使い続けられるように書かれていますので、とても便利なものだと言えます。"
+    text = f"{said}.DEF ファイルはモジュールの名前を決めるために、どの環境でも最初に読まれることになっています。{said}"
+    (stretch,) = stretches(source(text, "ja"), SETTINGS)
+    found = [stretch.said(index) for index in range(len(stretch.sentences))]
+    assert found[0] == said and found[1].startswith(".DEF")
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "expected"),
+    [
+        pytest.param("We saw the Gulf of Mexico there.", "en", ["Gulf of Mexico"], id="a name with of"),
+        pytest.param("Mount of Olives is what we saw.", "en", [], id="a piece at the beginning"),
+        pytest.param("He liked Brazilian football in Norvana.", "en", ["Norvana"], id="an adjective"),
+        pytest.param("They speak Norvanese at home.", "en", ["Norvanese"], id="a language"),
+        pytest.param("He ran Debian packages there.", "en", ["Debian"], id="no people"),
+        pytest.param("Vimos el Golfo de México allí.", "es", [], id="Spanish pieces"),
+        pytest.param("これは非同期書き込みである。", "ja", [], id="half of a verb"),
+        pytest.param("仮想計算機に接続する。", "ja", ["仮想計算機"], id="before a particle"),
+    ],
+)
+def test_pieces_of_names_and_adjectives_are_no_topics(text, language, expected):
+    assert [term.text for term in terms(text, language)] == expected

@@ -6,9 +6,11 @@ beginning, so that no word belongs to it by chance.
 """
 
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+FULL_FORM = "full_form"  # the relation
 MAX_WORDS = 8
 MAX_SHORT, MAX_LONG = 10, 80  # characters
 _SHORT = r"(?:[A-Z][A-Z0-9]{1,9}|[A-Z][a-z]?[A-Z]{1,7})"
@@ -68,6 +70,29 @@ def letters_of(long: str) -> str:
     """Return the form under which spellings of one long form are the same: folded words without a plural's ending."""
     words = (re.sub("ies$", "y", word) for word in _WORD.findall(long.casefold()))
     return "".join(word.removesuffix("s") if len(word) > 3 else word for word in words)
+
+
+def best_first(spellings: Mapping[str, int]) -> list[str]:
+    """Return spellings of one long form with how often each is read, the best first: the commonest, in the singular
+    where half as many write it so. A capital at the first word alone comes from where it stands and is told last.
+    """
+    numbers: Counter[str] = Counter()
+    every = any(map(_is_even, spellings))
+    for spelling, count in spellings.items():
+        numbers[_bare(spelling)] += count if _is_even(spelling) or not every else 0
+    singular = min(numbers, key=lambda bare: (len(bare), bare))
+    commonest = min(numbers, key=lambda bare: (-numbers[bare], bare))
+    best = singular if numbers[singular] * 2 >= numbers[commonest] else commonest
+    return sorted(spellings, key=lambda one: (_bare(one) != best, not _is_even(one), -spellings[one], one))
+
+
+def _bare(long: str) -> str:
+    return "".join(_WORD.findall(long.casefold()))
+
+
+def _is_even(long: str) -> bool:
+    """Say whether all words of a long form begin with a capital, or none; particles count for nothing."""
+    return len({word[0].isupper() for word in _WORD.findall(long) if word.casefold() not in _PARTICLES}) < 2
 
 
 def _fits(short: str, text: str, start: int, end: int, *, whole: bool) -> int:

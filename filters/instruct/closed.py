@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from filters.instruct.checks import PASSED
 from filters.instruct.normal import name_key
 from filters.instruct.record import Answer, Candidate, Citation, Evidence, Fact, Message, Origin, Settings, draw
-from filters.instruct.relations import Wording, languages, relations, wordings
+from filters.instruct.relations import Wording, languages, relations, with_subject, wordings
 
 CLOSED_VERSION = 3
 PHRASINGS = 5  # of a fact and language, at most
@@ -47,9 +47,12 @@ def _phrasings(
         forms = ("{v}", *_told(fact, wording, language))
         form = draw(*lot, "answer", question) % len(forms)
         asked = _dated(
-            wording.questions[question].replace("{s}", subject), fact, language, draw(*lot, "dated", question)
+            with_subject(wording.questions[question], subject, language),
+            fact,
+            language,
+            draw(*lot, "dated", question),
         )
-        before, after = (piece.replace("{s}", subject) for piece in forms[form].split("{v}"))
+        before, after = (with_subject(piece, subject, language) for piece in forms[form].split("{v}"))
         template = f"{TASK}/{fact.relation}/{language}/{question}-{form}"
         yield _candidate(fact, language, (asked, before, value, after), template, settings)
 

@@ -14,11 +14,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from filters.instruct.abbreviations import FULL_FORM, best_first
 from filters.instruct.normal import agrees
 from filters.instruct.record import Cell, Corroboration, Evidence, Fact, FactValue, draw
 from filters.instruct.relations import Relation, relations
 
-FACTS_VERSION = 1
+FACTS_VERSION = 2
 MAX_PUBLISHERS = 64  # of a value: beyond, more of them prove nothing more
 MAX_PER_PUBLISHER = 12  # so that publishers who write in many languages are heard in most of them
 MAX_VALUES = 1024  # of a fact; with more, nothing is known
@@ -216,7 +217,8 @@ def _rank(tally: Tally, key: str) -> tuple[int, str]:
 def _value(tally: Tally, key: str) -> FactValue:
     own = tally.values[key].statements()
     surfaces = Counter(told.value for told in own)
-    ordered = sorted(surfaces, key=lambda surface: (-surfaces[surface], surface))
+    spelt = tally.relation.name == FULL_FORM
+    ordered = best_first(surfaces) if spelt else sorted(surfaces, key=lambda each: (-surfaces[each], each))
     shown = [next(iter(statements)) for _, statements in sorted(tally.values[key].publishers.items())][:MAX_SHOWN]
     by_language = {told.language: told for told in reversed(own)}  # every language that states it stays
     told = dict.fromkeys([*shown, *(each for _, each in sorted(by_language.items()))])

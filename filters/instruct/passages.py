@@ -121,8 +121,16 @@ def _prose_lines(source: Source) -> Iterator[list[Span]]:
         if of != number:
             yield from _if_prose(source.text, line, barred)
             line, number = [], of
-        line.append((start, end))
+        line.append(_before_name(source.text, line, (start, end)))
     yield from _if_prose(source.text, line, barred)
+
+
+def _before_name(text: str, line: list[Span], span: Span) -> Span:
+    """Return a sentence with its full stops where they belong: behind 。 one begins what follows (。| .DEF)."""
+    start, end = span
+    if line and text[line[-1][1] : start] == ".":
+        start -= 1
+    return (start, end - 1) if text[start:end].endswith("。.") else (start, end)
 
 
 def _if_prose(text: str, line: list[Span], barred: Sequence[Span]) -> Iterator[list[Span]]:

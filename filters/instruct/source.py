@@ -11,8 +11,9 @@ from itertools import pairwise
 from typing import Any
 
 from filters.instruct.record import Pair, Section, Table, TableCell
+from filters.instruct.words import EVERY, patterns
 
-SOURCE_VERSION = 1
+SOURCE_VERSION = 2
 MAX_HEADING_CHARS = 120
 MAX_QUESTION_CHARS = 200
 MAX_ANSWER_CHARS = 1200
@@ -116,9 +117,15 @@ def _asking(text: str, sections: Sequence[Section]) -> Iterator[Pair]:
     for each in sections:
         if len(each.heading) <= MAX_QUESTION_CHARS and _QUESTION.search(each.heading):
             answer = text[each.start : min(each.end, each.start + MAX_ANSWER_CHARS)].strip()
-            if answer and each.end - each.start <= MAX_ANSWER_CHARS:
+            if answer and is_answered(each.heading, answer) and each.end - each.start <= MAX_ANSWER_CHARS:
                 start = text.index(answer, each.start)
                 yield Pair(each.heading, each.heading_start, answer, start, start + len(answer), "heading")
+
+
+def is_answered(question: str, answer: str) -> bool:
+    """Say whether an answer fits its question: to one that asks for a yes or a no, it begins with one."""
+    asks = any(pattern.search(question) for pattern in patterns("whether").values())
+    return not asks or patterns("yes")[EVERY].match(answer) is not None
 
 
 def _of_html(text: str, content: str, number: int) -> Iterator[Pair]:

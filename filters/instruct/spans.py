@@ -21,6 +21,11 @@ Ints = npt.NDArray[np.int32]
 _ABBREVIATED = patterns("abbreviated")[EVERY]
 _NUMBERED = re.compile(r"(?:^|[\s(–-])\d{1,2}\.$")
 _BEHIND_ORDINAL = patterns("ordinal")[EVERY]
+_ARTICLE = patterns("article")[EVERY]
+_OPENING = patterns("together")[EVERY]  # words that begin a sentence
+_NAME = re.compile(r"[A-ZÄÖÜÆØÅ]\w+")
+_REFERRING = patterns("referring")[EVERY]
+_QUOTES = ("“", "‘", '"', "「", "『")
 
 
 class Sentences(NamedTuple):
@@ -55,10 +60,14 @@ def sentences(text: str) -> Sentences:
 
 
 def goes_on(text: str, following: str = "") -> bool:
-    """Say whether a sentence that seems to end here ends with an abbreviation (e.g., z. B., p. ej.), or with an ordinal
-    number before what follows (am 7. | November).
+    """Say whether a sentence that seems to end here ends with an abbreviation (e.g., z. B., p. ej.), with an ordinal
+    number before what follows (am 7. | November, die 19. | DebConf), or with the number of a section before its title.
     """
     if _ABBREVIATED.search(text[-12:]):
+        return True
+    if following.startswith(_QUOTES) and _REFERRING.search(text[-8:]):
+        return True
+    if _ARTICLE.search(text[-12:]) and (name := _NAME.match(following)) and not _OPENING.fullmatch(name[0]):
         return True
     return _NUMBERED.search(text[-4:]) is not None and _BEHIND_ORDINAL.match(following) is not None
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from filters.instruct.abbreviations import abbreviations, letters_of, spells
+from filters.instruct.abbreviations import FULL_FORM, abbreviations, letters_of, spells
 from filters.instruct.jsonld import json_statements
 from filters.instruct.normal import date_of, fold, name_key, normalise
 from filters.instruct.record import Cell, Statement, Table, draw
@@ -19,7 +19,6 @@ from filters.instruct.source import lines_of, subject_of
 
 STATEMENTS_VERSION = 2
 _OBJECTS = {"json_ld": "jsonld", "microdata": "microdata"}  # kind of mark-up -> method
-FULL_FORM = "full_form"
 MAX_VALUE_CHARS = 120
 MAX_SUBJECT_CHARS = 80
 MAX_STATEMENTS = 200  # of a document

@@ -47,6 +47,7 @@ _NAME = (
     r"(?P<name>(?<![.!?:;…\n\"“„«(]\s)(?<![\w/.@:<$%“„«\"(-])(?<=\s)"
     r"[A-ZÀ-ÖØ-Þ][\w’]{2,24}(?:[ -][A-ZÀ-ÖØ-Þ][\w’]{1,24}){0,3}(?![\w@/-])(?!\.\w))"
 )
+_ENGLISH_NAME = _NAME.replace("(?:[ -][A-Z", "(?:(?:[ -]| of (?:the )?)[A-Z")  # Gulf of Mexico
 _NOUN = r"(?P<noun>(?<![.!?:;…\n\"“„«(]\s)(?<=[a-zäöüß,] )[A-ZÄÖÜ][a-zäöüß]{11,30}(?:-[A-ZÄÖÜ][a-zäöüß]+)?(?=[ ,.;:)]))"
 _LATIN_RUN = (
     r"(?P<name>(?<![A-Za-z0-9/.@:<$%_&-])(?<![A-Za-z0-9][ \u00a0])[A-Za-z][A-Za-z0-9+_-]{2,24}"
@@ -55,10 +56,20 @@ _LATIN_RUN = (
 )
 _JAPANESE_RUN = (
     r"(?P<run>(?<![ァ-ヶー一-龯々])(?:[一-龯々]{0,4}[ァ-ヶ][ァ-ヶー]{3,}[一-龯々]{0,4}|[一-龯々]{4,6})"
-    r"(?![ァ-ヶー一-龯々]))"
-)
+    r"(?![ァ-ヶー一-龯々きぎくぐけげちぢっつびぶべみむめりるれいえう]))"
+)  # no word goes on with what a verb ends in: 非同期書|き込み
 _NUMBER = re.compile(
-    r"(?<![\w.,:/#-])\d{1,3}(?:[.,]\d+)?(?![\w/:-])(?![.,]\d)|(?<![\w.,:/#-])\d{1,4}(?= ?[kKMGT]i?B\b)"
+    r"(?<![\w.,:/#^-])\d{1,3}(?:[.,]\d+)?(?![\w/:-])(?![.,]\d)|(?<![\w.,:/#-])\d{1,4}(?= ?[kKMGT]i?B\b)"
+)
+
+_LISTED = re.compile(r"^\s*\d+(?:\.(?:\s|$)|[)）、．])", re.M)  # the number of an item
+_MARKED = re.compile(r"[\[(（［]\d+[\])）］]|(?:^|\s)\d+\)(?=\s)")  # of a footnote or a manual's section
+_JOINED = r"(?:of(?: the)?|de|du|des|del|della|di|do|da|von|van|der)"
+_BEFORE_PART = re.compile(rf"[A-Z][\w’]+ {_JOINED} $")
+_BEHIND_PART = re.compile(rf" {_JOINED} [A-Z]")
+_BEHIND_ADJECTIVE = re.compile(
+    r" (?!(?:an?|and|are|as|at|be|but|by|can|does|for|from|had|has|have|in|into|is|nor|not|of|on|or|since|than|that|the"
+    r"|to|until|was|were|when|where|which|while|who|will|with|would)\b)[a-z]"
 )
 
 _QUOTES = "“”„«»「」『』 \u00a0\u202f"
@@ -66,6 +77,7 @@ _BAD_RUN = re.compile(
     r"^[各全本当同前次毎約数第他両以上下左右新旧一二三四五六七八九十幾何訳]|[的性時際後前中上下等内外間向無分別毎済付込用他目側全]$"
     r"|以外|場合|必要|可能|自分|最初|最後|実際|基本|訳注|参照|現在|今回|一度|過去|通常"
 )
+_DEMONYM = patterns("demonym")
 _RUN_TOGETHER = patterns("together")[EVERY]  # the last part of what looks like a name: two sentences, a space lost
 
 
@@ -88,7 +100,7 @@ class Term:
 def _pattern(language: str) -> re.Pattern[str]:
     parts = [_PATH, _QUOTED, _YEAR, _CODE, _CAPITALS]
     if language in _LATIN_LANGUAGES:
-        parts += [_NOUN] if language == "de" else [_NAME]
+        parts += [{"de": _NOUN, "en": _ENGLISH_NAME}.get(language, _NAME)]
     else:
         parts += [_LATIN_RUN]
     if language == "ja":
@@ -114,6 +126,8 @@ def _terms(text: str, language: str) -> Iterator[Term]:
         found = text[start:end]
         if kind not in (QUOTED, YEAR) and language not in _WITHOUT_SPACES and _is_glued(text, start, end):
             continue
+        if kind == NAME and language in _LATIN_LANGUAGES and _is_part(text, start, end, language):
+            continue
         if _fits(found, kind, language) and (kind != YEAR or _is_year(text, start, end, language)):
             yield Term(kind, start, end, found)
 
@@ -121,6 +135,15 @@ def _terms(text: str, language: str) -> Iterator[Term]:
 def _is_glued(text: str, start: int, end: int) -> bool:
     """Say whether a letter of another script stands at one of the ends: then it is half of a word."""
     return text[start - 1 : start].isalnum() or text[end : end + 1].isalnum()
+
+
+def _is_part(text: str, start: int, end: int, language: str) -> bool:
+    """Say whether a name is a piece of a longer one (Gulf of | Mexico), or an adjective before its noun."""
+    if _BEHIND_PART.match(text, end) or _BEFORE_PART.search(text[max(0, start - 40) : start]):
+        return True
+    adjective = _DEMONYM.get(language)
+    is_one = adjective is not None and adjective.fullmatch(text, start, end) is not None
+    return is_one and _BEHIND_ADJECTIVE.match(text, end) is not None
 
 
 def _fits(found: str, kind: str, language: str) -> bool:
@@ -170,5 +193,10 @@ def is_untranslated(said: str, language: str) -> bool:
 
 
 def numbers(text: str) -> list[Term]:
-    """Return the plain numbers of a text that stand for an amount, years left out."""
-    return [Term(NUMBER, m.start(), m.end(), m.group()) for m in _NUMBER.finditer(text)]
+    """Return the plain numbers of a text that stand for an amount; years and those of items and notes left out."""
+    barred = [found.span() for mark in (_LISTED, _MARKED) for found in mark.finditer(text)]
+    return [
+        Term(NUMBER, m.start(), m.end(), m.group())
+        for m in _NUMBER.finditer(text)
+        if not any(start <= m.start() and m.end() <= end for start, end in barred)
+    ]

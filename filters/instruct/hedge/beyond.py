@@ -7,12 +7,12 @@ from filters.instruct.cited import shuffled
 from filters.instruct.desk import Desk, Pair, Study
 from filters.instruct.hedge.claims import by_lot
 from filters.instruct.hedge.names import invented
+from filters.instruct.hedge.present import is_of_its_time
 from filters.instruct.hedge.topics import answered
 from filters.instruct.leak import gives_away, mentions, squeeze
 from filters.instruct.record import Answer, Edit, Hedge
 from filters.instruct.terms import TOPICS
 from filters.instruct.twins import paired
-from filters.instruct.words import patterns
 
 _ORIGIN = ("code", "name")  # kinds of terms that somebody made
 
@@ -20,12 +20,11 @@ _ORIGIN = ("code", "name")  # kinds of terms that somebody made
 def now(desk: Desk, study: Study) -> Pair | None:
     """Return the question whether something is so today, and whether the passage says so."""
     day = (desk.settings.crawl_date or desk.source.fetched_at or "")[:10]
-    cue = patterns("now").get(desk.language)
-    if not day or cue is None:
+    if not day:
         return None
     for index in by_lot(desk, study, "now"):
         said = study.sentence(index)
-        if not cue.search(said.text):
+        if not is_of_its_time(said.text, desk.language):
             continue
         voice = desk.voice(study.lot, "now")
         twin = Draft(voice.twin(), [study.piece()], date=day)

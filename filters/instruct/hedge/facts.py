@@ -15,7 +15,7 @@ from filters.instruct.leak import squeeze
 from filters.instruct.normal import agrees
 from filters.instruct.phrases import Voice, Wording
 from filters.instruct.record import Answer, Candidate, Citation, Edit, Evidence, Fact, Hedge, draw
-from filters.instruct.relations import relations, wordings
+from filters.instruct.relations import relations, with_subject, wordings
 from filters.instruct.twins import paired
 
 MAX_EVIDENCE = 6
@@ -67,7 +67,7 @@ def _stated(desk: Desk, fact: Fact) -> Stated | None:
     is_sure = fact.status == "accepted" and relations()[fact.relation].functional
     if not (is_sure and wording and wording.statements and is_said and desk.language in names):
         return None
-    form = wording.statements[0].replace("{s}", names[desk.language])
+    form = with_subject(wording.statements[0], names[desk.language], desk.language)
     return Stated(fact, names[desk.language], form, tuple(_publishers(fact)))
 
 
@@ -123,7 +123,7 @@ def _asked_later(desk: Desk, stated: Stated) -> Pair | None:
     voice = _voice(desk, fact, "later")
     lot = draw(desk.settings.seed, "later", fact.subject_key, fact.relation, desk.language)
     after = day_after(max(day, _whole_day(fact.as_of)), lot)
-    question = wording.questions[lot % len(wording.questions)].replace("{s}", stated.subject)
+    question = with_subject(wording.questions[lot % len(wording.questions)], stated.subject, desk.language)
     sentence = stated.said(stated.value)
     twin, hedge = Draft(voice.twin(), []), Draft(voice, [])
     twin.ask("q.asof", d=fact.as_of, q=question)

@@ -5,9 +5,9 @@ from datetime import date, timedelta
 from filters.instruct.build import Draft
 from filters.instruct.desk import Desk, Pair, Study
 from filters.instruct.hedge.claims import by_lot
+from filters.instruct.hedge.present import is_of_its_time
 from filters.instruct.record import Answer, Edit, Hedge
 from filters.instruct.twins import paired
-from filters.instruct.words import patterns
 
 MOST_DAYS = 900  # after the newest day of the corpus
 
@@ -20,12 +20,11 @@ def day_after(day: str, lot: int) -> str:
 def later(desk: Desk, study: Study) -> Pair | None:
     """Return the question whether something is so on a later day, and whether it was on that of the text."""
     day = (desk.settings.crawl_date or desk.source.fetched_at or "")[:10]
-    cue = patterns("now").get(desk.language)
-    if not day or cue is None:
+    if not day:
         return None
     for index in by_lot(desk, study, "later"):
         said = study.sentence(index)
-        if not cue.search(said.text):
+        if not is_of_its_time(said.text, desk.language):
             continue
         after = day_after(day, desk.lot("day", study.lot))
         voice = desk.voice(study.lot, "later")

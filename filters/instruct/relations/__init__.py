@@ -16,6 +16,8 @@ from importlib.resources import files
 from filters.instruct.normal import fold
 
 RELATIONS_VERSION = 2
+_VOWELS = "aâàeéèêëiîïoôuûœæ"
+_OF = re.compile(r"\b([Dd])e \{s\}")  # French, written d’ before a vowel
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,13 @@ def wordings(language: str) -> Mapping[str, Wording]:
 def _wording(labels: list[str], questions: list[str], statements: list[str]) -> Wording:
     told = tuple(each for each in statements if not each.startswith("~"))
     return Wording(tuple(labels), tuple(questions), told, tuple(each.removeprefix("~") for each in statements))
+
+
+def with_subject(form: str, subject: str, language: str) -> str:
+    """Return a wording with its subject put in."""
+    if language == "fr" and subject[:1].lower() in _VOWELS:
+        form = _OF.sub(r"\1’{s}", form)
+    return form.replace("{s}", subject)
 
 
 @cache
