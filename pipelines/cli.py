@@ -1,8 +1,10 @@
 """The console script `corpusmill`: verbs, errors, exit status. Everything after `--` goes to Beam."""
 
 import argparse
+import contextlib
 import os
 import sys
+import threading
 from collections.abc import Sequence
 
 from manifests.lean import leave_out
@@ -91,7 +93,21 @@ def split_beam_options(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a verb and return its exit status; what is refused says which record or field, which limit, what to do."""
+    """Run a verb and return its exit status; what is refused says which record or field, which limit, what to do.
+
+    Where a job fails while other threads compute, the program ends at once: an interpreter that shuts down would stop
+    them inside native code, which aborts. Nothing is lost that a kill would not lose.
+    """
+    status = _run(arguments)
+    if arguments is None and status and threading.active_count() > 1:
+        with contextlib.suppress(OSError):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(status)
+    return status
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")  # gives back what a task leaves; mimalloc keeps it
     if arguments is None:
         leave_out("pandas")
