@@ -379,6 +379,12 @@ def test_publishers(uri, publisher):
     assert publisher_of(uri, {"books": 1}).publisher == publisher
 
 
+def test_an_edition_of_a_work_and_a_mirror_count_as_whoever_publishes_it():
+    same = {"books": "manual.example", "mirror.example": "manual.example"}
+    uris = ("https://www.manual.example/ja/", "https://de.mirror.example/manual/", "books:manual.epub")
+    assert {publisher_of(uri, same).publisher for uri in uris} == {"manual.example"}
+
+
 def accepted(relation="capital", value="Paris", as_of=None):
     said = [each for code in languages() for each in many(3, value, language=code)]
     return decide(tally_of(said, relation, as_of), Accepting())

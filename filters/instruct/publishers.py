@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from filters.url import registrable_domain
 
-PUBLISHERS_VERSION = 1
+PUBLISHERS_VERSION = 2
 _LOCAL = re.compile(r"(?P<input>[a-z0-9][a-z0-9_-]{0,62}):(?!//)(?P<path>.*)")
 
 
@@ -27,12 +27,14 @@ def shared_hosts() -> Mapping[str, int]:
     return {host: int(segments) for host, segments in (line.split("\t") for line in lines)}
 
 
-def publisher_of(uri: str, more: Mapping[str, int]) -> Publisher:
+def publisher_of(uri: str, more: Mapping[str, int | str]) -> Publisher:
     """Return the publisher of a document by its canonical URI.
 
     A host is its registrable domain; of hosts that carry many projects (`shared_hosts`, and `more`: by host or by the
-    name of an input) the first segments of the path are added. A file of a local input belongs to the input.
+    name of an input) the first segments of the path are added. A file of a local input belongs to the input. Where
+    `more` has a name and no number, that is the publisher: of another edition of the same work, or of a mirror.
     """
+    segments: int | str
     if "://" in uri:
         parts = urlsplit(uri)
         host = (parts.hostname or "").lower()
@@ -43,5 +45,7 @@ def publisher_of(uri: str, more: Mapping[str, int]) -> Publisher:
         segments = more.get(domain, 0)
     else:
         return Publisher(uri, uri)
+    if isinstance(segments, str):
+        return Publisher(domain, segments)
     named = [segment.lower() for segment in path.split("/") if segment][:segments]
     return Publisher(domain, "/".join([domain, *named]))

@@ -37,8 +37,11 @@ class Instruct(Block):
     records_per_10_kb: Annotated[float, Field(gt=0, le=1000, description="about, of a document")] = 8.0
     facts: AcceptedFacts = AcceptedFacts()
     publishers: Annotated[
-        Mapping[str, Annotated[int, Field(ge=0, le=8)]],
-        Field(description="host or input that carries many publishers -> segments of the path that name one"),
+        Mapping[str, Annotated[int, Field(ge=0, le=8)] | Annotated[str, Field(min_length=1, max_length=253)]],
+        Field(
+            description="host or input -> segments of the path that name one of the many publishers there, or the "
+            "publisher that it counts as: another edition of the same work, a mirror"
+        ),
     ] = {}
     masks: Annotated[
         tuple[Annotated[str, Field(min_length=3, max_length=64)], ...],

@@ -21,7 +21,7 @@ DOCUMENTS, SOURCES = "documents", "sources"
 
 
 def sources_of(
-    store: Store, entry: Mapping[str, Any], publishers: Mapping[str, int], *, stated: bool
+    store: Store, entry: Mapping[str, Any], publishers: Mapping[str, int | str], *, stated: bool
 ) -> Iterator[list[Source]]:
     """Yield the sources of a shard of documents, or of captions and transcripts, some at a time, in order.
 
@@ -40,7 +40,7 @@ def _valid(batch: pa.RecordBatch) -> list[dict[str, Any]]:
     return [row for row in batch.to_pylist() if row["text"]]
 
 
-def of_document(row: Mapping[str, Any], publishers: Mapping[str, int], *, stated: bool = True) -> Source:
+def of_document(row: Mapping[str, Any], publishers: Mapping[str, int | str], *, stated: bool = True) -> Source:
     """Return a document of a text snapshot as a source. Its cluster is itself: copies were merged into it."""
     text, title, language = row["text"], row["title"] or "", row["language"] or "und"
     parts, markup = row["parts"] or (), row["markup"] or ()
@@ -68,7 +68,7 @@ def of_document(row: Mapping[str, Any], publishers: Mapping[str, int], *, stated
     )
 
 
-def of_media(row: Mapping[str, Any], publishers: Mapping[str, int]) -> Source:
+def of_media(row: Mapping[str, Any], publishers: Mapping[str, int | str]) -> Source:
     """Return a caption or transcript (SOURCE row) as a source."""
     domain, publisher = publisher_of(row["uri"], publishers)
     cues = (Cue(cue["start"], cue["end"], (cue["t0_ms"], cue["t1_ms"])) for cue in row["cues"] or ())
