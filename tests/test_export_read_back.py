@@ -65,5 +65,5 @@ def test_a_field_that_a_sample_lacks_is_not_expected():
 
 def test_every_format_is_read_by_a_client():
     assert {check.format.partition("-")[0] for check in CHECKS} == {
-        "arrayrecord", "croissant", "energon", "hf", "litdata", "mds"
+        ".bin/.idx", "arrayrecord", "croissant", "energon", "hf", "litdata", "mds"
     }  # fmt: skip
