@@ -8,9 +8,9 @@ import numpy as np
 from filters.native import string_buffers
 from tokenizer.alphabet import alphabet
 from tokenizer.chunks import SPACE, Chunks, Gathering, Letters, letters_of
-from tokenizer.first_pairs import fill_cells, first_pairs
 from tokenizer.gather import tally_code_points
-from tokenizer.merges import Pairs, Queue, Symbols, Text, merge_all, uses
+from tokenizer.merge_room import ANY_WIDTH, begin, symbols_for, text_of
+from tokenizer.merges import Symbols, Text, merge_all, uses
 from tokenizer.parity import DEV, Languages, first_tokens, merge_in_turn
 from tokenizer.sample import Sampling, sample
 from tokenizer.scripts import INHERITED
@@ -90,47 +90,30 @@ def _chunks(held: list[Rows], letters: Letters, is_free: bool) -> Chunks:
 
 def _symbols(letters: Letters, size: int) -> Symbols:
     """Return room for `size` symbols, the letters among them."""
-    known = len(letters.points)
-    symbols = Symbols(
-        np.ones(size, np.int32),
-        np.zeros(size, np.int64),
-        np.zeros(size, np.int64),
-        np.full(size, INHERITED, np.int16),
-        np.zeros(size, np.int32),
-        np.full((size, 2), -1, np.int32),
-    )
-    is_space = letters.script[0] == SPACE
+    symbols, known, is_space = symbols_for(size), len(letters.points), letters.script[0] == SPACE
     symbols.script[:known] = np.where(is_space, INHERITED, letters.script[0])
     symbols.spaces[:known] = is_space
     return symbols
-
-
-def _pairs(places: int) -> Pairs:
-    """Return room for the pairs that as many places can ever hold; what is not written to takes no memory."""
-    most = 3 * places  # at first, and two for each merge of two neighbours
-    kinds = (np.int64, np.int32, np.int32, np.int64, np.int32, np.uint8, np.int32)
-    return Pairs(*(np.empty(most, kind) for kind in kinds))
 
 
 def _merges(
     chunks: Chunks, letters: Letters, settings: TrainSettings, wanted: int, tokens: Any
 ) -> tuple[list[str], frozenset[str]]:
     """Return the texts of `wanted` merges, or of all that there are, and those that only lead to others."""
-    known, places = len(letters.points), len(chunks.letters)
-    if 3 * places >= 1 << 31:
-        raise ValueError(f"{places} letters of unique chunks are more than 2^31 / 3: sample fewer rows")
+    known = len(letters.points)
     room = known + (2 if settings.picky else 1) * wanted + 1
     counts = chunks.counts if tokens is None else np.where(chunks.part < DEV, chunks.counts, 0)
     is_free = chunks.part.astype(np.uint8) if tokens is None else np.zeros(len(counts), np.uint8)
-    text = Text(np.empty((places, 3), np.int32), chunks.letters, counts, is_free)
-    fill_cells(text.letters, text.cells)
-    symbols, pairs = _symbols(letters, room), _pairs(places)
-    limits = (settings.max_piece_characters, settings.allow_whitespace_only_pieces, known, known + wanted)
-    found, held = first_pairs(text, symbols, pairs, limits)
-    highest = int(pairs.count[:found].max(initial=0))
-    state = np.array([0, 2 * highest + 2, found, held], np.int64)
-    queue = Queue(*(np.empty(3 * places + 1, kind) for kind in (np.int64, np.uint64, np.int32, np.int32)))
-    texts = np.zeros(1 << (2 * room + 16).bit_length(), np.int32)
+    text, symbols = text_of(chunks.letters, counts, is_free, "letters of unique chunks"), _symbols(letters, room)
+    limits = (
+        settings.max_piece_characters,
+        settings.allow_whitespace_only_pieces,
+        known,
+        known + wanted,
+        ANY_WIDTH,
+        0,
+    )
+    pairs, queue, texts, state = begin(text, symbols, limits)
     if tokens is None:
         end = merge_all(text, symbols, pairs, queue, texts, state, limits)
     else:
@@ -141,7 +124,7 @@ def _merges(
         target = min(known + wanted + int(dropped.sum()), room - 1)
         if end == target or end < limits[3]:
             break
-        limits = (*limits[:2], end, target)
+        limits = (*limits[:2], end, target, *limits[4:])
         end = merge_all(text, symbols, pairs, queue, texts, state, limits)
     listed = _texts(chunks.letters, letters, symbols, known, end)
     helpers = [listed[i] for i in np.flatnonzero(dropped).tolist()]

@@ -41,6 +41,7 @@ class Symbols(NamedTuple):
     script: Any  # int16: INHERITED goes with any
     spaces: Any  # int32: U+2581 that it starts with
     stamp: Any  # int32[symbols, 2]: the pair with the newest symbol behind it, and before it
+    width: Any  # int64: what a merge adds up, and limits[4] bounds
 
 
 class Pairs(NamedTuple):
@@ -141,7 +142,7 @@ def sink(signs: Any, queue: Any, n: Any, taken: Any) -> None:
 
 
 @kernel
-def next_pair(signs: Any, symbols: Any, pairs: Any, queue: Any, state: Any) -> Any:
+def _next_pair(signs: Any, symbols: Any, pairs: Any, queue: Any, state: Any) -> Any:
     """Return the next pair to merge, off the heap, or -1. `state` is [entries, floor, pairs].
 
     The heap holds pairs with a count of at least `floor`; when it's empty, the floor comes down by half.
@@ -262,21 +263,25 @@ def new_symbol(symbols: Any, pairs: Any, best: Any, new: Any) -> None:
     symbols.script[new] = symbols.script[left] if symbols.script[left] != INHERITED else symbols.script[right]
     symbols.spaces[new] = symbols.spaces[left] + symbols.spaces[right]
     symbols.stamp[new, 0] = symbols.stamp[new, 1] = _NO_PAIR
+    symbols.width[new] = symbols.width[left] + symbols.width[right]
 
 
 @kernel
 def merge_all(text: Any, symbols: Any, pairs: Any, queue: Any, texts: Any, state: Any, limits: Any) -> Any:
     """Merge until limits[3] symbols are there or nothing is left; return the number of symbols.
 
-    `limits` are [letters of a piece, whether runs of spaces are pieces, symbols, symbols wanted].
+    `limits` are [letters of a piece, whether runs of spaces are pieces, symbols, symbols wanted, width of a piece, least
+    count of a merge].
     """
     new, signs = limits[2], text.letters
     while new < limits[3]:
-        best = next_pair(signs, symbols, pairs, queue, state)
-        if best == _NO_PAIR:
+        best = _next_pair(signs, symbols, pairs, queue, state)
+        if best == _NO_PAIR or pairs.count[best] < limits[5]:
             break
         new_symbol(symbols, pairs, best, new)
-        if is_known(signs, symbols, texts, symbols.at[new], symbols.letters[new], new):
+        if symbols.width[new] > limits[4] or is_known(
+            signs, symbols, texts, symbols.at[new], symbols.letters[new], new
+        ):
             continue
         first_pair = state[2]
         store_places(pairs, state, first_pair, merge_pair(text, symbols, pairs, state, best, new, limits))

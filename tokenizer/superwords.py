@@ -12,23 +12,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from filters.native import kernel
-from tokenizer.first_pairs import fill_cells, first_pairs
-from tokenizer.merges import (
-    Pairs,
-    Queue,
-    Symbols,
-    Text,
-    is_known,
-    merge_pair,
-    new_symbol,
-    next_pair,
-    push,
-    store_places,
-)
+from tokenizer.merge_room import begin, symbols_for, text_of
+from tokenizer.merges import is_known, merge_all
 from tokenizer.model import PIECE_TYPES, parse_model, serialize_model
 from tokenizer.phrases import UnitReader, Units
-from tokenizer.scripts import INHERITED
 from tokenizer.settings import TrainSettings
 
 SUPERWORDS_VERSION = 1  # raise when the same counts of phrases would give other superwords
@@ -40,36 +27,6 @@ class Superwords(NamedTuple):
 
     pieces: list[str]
     counts: Any  # int64[pieces]
-
-
-@kernel
-def _merge_words(
-    text: Any, symbols: Any, pairs: Any, queue: Any, texts: Any, state: Any, rules: tuple[Any, Any, Any]
-) -> Any:
-    """Merge as merges.merge_all does, but nothing that stands nowhere, and nothing of more than `most` characters.
-
-    `rules` are the limits, the characters of each symbol (int64[symbols]), `most`.
-    """
-    limits, characters, most = rules
-    new, signs = limits[2], text.letters
-    while new < limits[3]:
-        best = next_pair(signs, symbols, pairs, queue, state)
-        if best < 0 or pairs.count[best] < 1:
-            break
-        size = characters[pairs.left[best]] + characters[pairs.right[best]]
-        if size > most:
-            continue
-        new_symbol(symbols, pairs, best, new)
-        if is_known(signs, symbols, texts, symbols.at[new], symbols.letters[new], new):
-            continue
-        characters[new] = size
-        first_pair = state[2]
-        store_places(pairs, state, first_pair, merge_pair(text, symbols, pairs, state, best, new, limits))
-        for pair in range(first_pair, state[2]):
-            if pairs.count[pair] >= state[1]:
-                state[0] = push(signs, symbols, pairs, queue, state[0], pair)
-        new += 1
-    return new
 
 
 class _Lettered(NamedTuple):
@@ -109,45 +66,22 @@ def _taken(pieces: Any, reader: UnitReader, letter_of: Any) -> list[Any]:
     return [name for name in spelt if len(name) > 1 and name.all()]
 
 
-def _room(words: list[str], size: int) -> tuple[Symbols, Any]:
-    """Return room for `size` symbols, the words among them, and for their characters."""
-    characters = np.zeros(size, np.int64)
-    characters[: len(words)] = [len(word) for word in words]
-    symbols = Symbols(
-        np.ones(size, np.int32),
-        np.zeros(size, np.int64),
-        np.zeros(size, np.int64),
-        np.full(size, INHERITED, np.int16),
-        np.zeros(size, np.int32),
-        np.full((size, 2), -1, np.int32),
-    )
-    return symbols, characters
-
-
 def learn_superwords(rows: Iterable[tuple[Any, Any]], model: bytes, settings: TrainSettings) -> Superwords:
     """Return the superwords of `settings` that phrases (string array, int64) make, or all that there are.
 
     `model` is that of `settings.first_stage`, and the phrases were counted with it. Rows may come in any order.
     """
     found = _lettered(rows, model)
-    known, wanted, places = len(found.words) + len(found.taken), settings.superwords, len(found.letters)
-    if 3 * places >= 1 << 31:
-        raise ValueError(f"{places} words of unique phrases are more than 2^31 / 3: sample fewer rows")
-    text = Text(np.empty((places, 3), np.int32), found.letters, found.counts, np.zeros(len(found.counts), np.uint8))
-    fill_cells(text.letters, text.cells)
-    symbols, characters = _room(found.words, known + wanted + 1)
-    kinds = (np.int64, np.int32, np.int32, np.int64, np.int32, np.uint8, np.int32)
-    pairs = Pairs(*(np.empty(3 * places, kind) for kind in kinds))
-    queue = Queue(*(np.empty(3 * places + 1, kind) for kind in (np.int64, np.uint64, np.int32, np.int32)))
-    limits = (settings.superword_words, 0, known, known + wanted)
-    pair_count, held = first_pairs(text, symbols, pairs, limits)
-    highest = int(pairs.count[:pair_count].max(initial=0))
-    state = np.array([0, 2 * highest + 2, pair_count, held], np.int64)
-    texts = np.zeros(1 << (2 * (known + wanted) + 16).bit_length(), np.int32)
+    known, wanted = len(found.words) + len(found.taken), settings.superwords
+    text = text_of(found.letters, found.counts, np.zeros(len(found.counts), np.uint8), "words of unique phrases")
+    symbols = symbols_for(known + wanted + 1)
+    symbols.width[: len(found.words)] = [len(word) for word in found.words]
+    limits = (settings.superword_words, False, known, known + wanted, settings.superword_characters, 1)
+    pairs, queue, texts, state = begin(text, symbols, limits)
     for symbol, (at, size) in enumerate(found.taken.tolist(), len(found.words)):
         symbols.at[symbol], symbols.letters[symbol] = at, size
         is_known(text.letters, symbols, texts, at, size, symbol)
-    end = _merge_words(text, symbols, pairs, queue, texts, state, (limits, characters, settings.superword_characters))
+    end = merge_all(text, symbols, pairs, queue, texts, state, limits)
     spans = zip(symbols.at[known:end].tolist(), symbols.letters[known:end].tolist(), strict=True)
     pieces = ["".join(found.words[k] for k in found.letters[at : at + size].tolist()) for at, size in spans]
     return Superwords(pieces, symbols.made[known:end].copy())
