@@ -270,8 +270,8 @@ def new_symbol(symbols: Any, pairs: Any, best: Any, new: Any) -> None:
 def merge_all(text: Any, symbols: Any, pairs: Any, queue: Any, texts: Any, state: Any, limits: Any) -> Any:
     """Merge until limits[3] symbols are there or nothing is left; return the number of symbols.
 
-    `limits` are [letters of a piece, whether runs of spaces are pieces, symbols, symbols wanted, width of a piece, least
-    count of a merge].
+    `limits` are [letters of a piece, whether runs of spaces are pieces, symbols, symbols wanted, width of a piece,
+    least count of a merge].
     """
     new, signs = limits[2], text.letters
     while new < limits[3]:

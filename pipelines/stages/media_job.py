@@ -1,5 +1,6 @@
 """What the jobs of pictures, sounds and films share: plan, stage, decide, commit."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
@@ -20,7 +21,7 @@ from pipelines.url_list_block import UrlListBlock
 
 
 @dataclass
-class MediaJob:
+class MediaJob(ABC):
     """A recipe's block of one medium over its inputs; a medium says what it stages and how it decides.
 
     Its workers are pipelines.<job>.stage:Stage<Job> and pipelines.<job>.write:WriteShard.
@@ -43,25 +44,25 @@ class MediaJob:
         self.sources = Inputs(self.inputs, self.launcher.store, self.crawled, self.opt_out)
         self.ranges = Ranges(self.launcher, self.job, self.VERSION, self.limits.partition_bytes)
 
+    @abstractmethod
     def described(self) -> dict[str, Any]:
         """Return the settings that decide the bytes of the snapshot."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _stage_settings(self) -> dict[str, Any]:
         """Return the settings that decide what is staged."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _stage_config(self) -> dict[str, Any]:
         """Return what the worker of this medium takes beside what all take."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _bring(self) -> None:
         """Fetch models and put the user's files into the output."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _decisions(self, name: str, staged: Staged) -> dict[str, Any]:
         """Run the phases between staging and writing; return the configuration of the writer. `name` is `staged`'s."""
-        raise NotImplementedError
 
     def plan(self) -> list[Planned]:
         """Return the units of all inputs in a fixed order."""

@@ -1,13 +1,11 @@
-"""Questions that no passage like this can answer: about today, about what is not recorded, about private matters, about
-pictures that are not there, and whether more than one source says so.
+"""Questions that no passage like this can answer: about what is not recorded, about private matters, about pictures
+that are not there, and whether more than one source says so.
 """
 
 from filters.instruct.build import Draft, Piece
 from filters.instruct.cited import shuffled
 from filters.instruct.desk import Desk, Pair, Study
-from filters.instruct.hedge.claims import by_lot
 from filters.instruct.hedge.names import invented
-from filters.instruct.hedge.present import is_of_its_time
 from filters.instruct.hedge.topics import answered
 from filters.instruct.leak import gives_away, mentions, squeeze
 from filters.instruct.record import Answer, Edit, Hedge
@@ -15,31 +13,6 @@ from filters.instruct.terms import TOPICS
 from filters.instruct.twins import paired
 
 _ORIGIN = ("code", "name")  # kinds of terms that somebody made
-
-
-def now(desk: Desk, study: Study) -> Pair | None:
-    """Return the question whether something is so today, and whether the passage says so."""
-    day = (desk.settings.crawl_date or desk.source.fetched_at or "")[:10]
-    if not day:
-        return None
-    for index in by_lot(desk, study, "now"):
-        said = study.sentence(index)
-        if not is_of_its_time(said.text, desk.language):
-            continue
-        voice = desk.voice(study.lot, "now")
-        twin = Draft(voice.twin(), [study.piece()], date=day)
-        twin.ask("q.then", s=said.text)
-        twin.say("a.yes", {"s": said})
-        hedge = Draft(voice, [study.piece()], date=day)
-        hedge.ask("q.now", s=said.text)
-        first = hedge.say("h.now", d=day)
-        hedge.say("h.picture.have", {"s": said})
-        why = Hedge("stale.realtime", "partial", twin.reply, Edit("date", day, "today"))
-        return paired(
-            hedge.done("hedge", "claim", Answer(first.text, "none"), why),
-            twin.done("attribution", "claim", Answer(said.text, "sentence", as_of=day)),
-        )
-    return None
 
 
 def unrecorded(desk: Desk, study: Study) -> Pair | None:

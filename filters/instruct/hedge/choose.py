@@ -36,7 +36,7 @@ MAKERS: dict[str, tuple[float, Maker]] = {
     "window": (14.0, topics.window),
     "year": (12.0, topics.year),
     "future": (5.0, topics.future),
-    "now": (4.0, beyond.now),
+    "now": (4.0, late.now),
     "later": (3.0, late.later),
     "unrecorded": (5.0, beyond.unrecorded),
     "referent": (5.0, topics.referent),
