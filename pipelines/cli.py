@@ -122,10 +122,18 @@ def _run(arguments: Sequence[str] | None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except OSError as error:
-        print(f"corpusmill: {error}", file=sys.stderr)
-        return 1
-    except (ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
+        if arguments is None:
+            _hush()
         print(f"corpusmill: {error}", file=sys.stderr)
         return 2 if getattr(error, "is_usage", False) else 1
     return status
+
+
+def _hush() -> None:
+    """Let no thread of a failed job log behind the last word."""
+    if "logging" in sys.modules:
+        import logging
+
+        logging.disable()
+        logging.shutdown()  # waits for who is logging now

@@ -143,11 +143,13 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize(("body", "least", "limit"), HOSTILE)
-def test_hostile_pages_take_a_second_at_most_and_the_limit_is_named(body, least, limit):
-    tree = HTMLTree.parse(body)
-    started = time.process_time()
-    found = items_of(tree, Limits())
-    assert time.process_time() - started < 3  # a third of it on an idle machine
+def test_hostile_pages_take_less_than_a_second_and_the_limit_is_named(body, least, limit):
+    tree, times = HTMLTree.parse(body), []
+    for _ in range(3):  # the least: a process of many tests also collects its own garbage
+        started = time.process_time()
+        found = items_of(tree, Limits())
+        times.append(time.process_time() - started)
+    assert min(times) < 1
     assert len(found.items) >= least
     assert [each.limit for each in found.beyond if each.limit != "max_item_html_chars"] == [limit] * (limit is not None)
     assert all(each.observed > each.limit_value == getattr(Limits(), each.limit) for each in found.beyond)
